@@ -1,0 +1,46 @@
+"""A change: one line of the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Origin(StrEnum):
+    """Where a change came from."""
+
+    PYTHON = "python"
+    API = "api"
+    CLI = "cli"
+    PAGE = "page"
+    START = "start"
+    EXPIRY = "expiry"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes a change, from where, and why."""
+
+    actor: str = "python"
+    origin: Origin = Origin.PYTHON
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Who changed what, from what, to what, why, from where. ``before`` and ``after`` hold the fields that differ.
+
+    ``key`` is made before the change is written: where the answer to its COMMIT is lost, it is looked for.
+    """
+
+    key: str
+    job_id: str
+    at: datetime
+    author: Author
+    action: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    id: int | None = None

@@ -1,0 +1,56 @@
+"""What is written into the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from gnomon.domain.run import Cause, RunState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A new line. With a ``node``, the run is claimed by it; without, it waits for whoever comes first."""
+
+    job_id: str
+    scheduled_at: datetime
+    state: RunState
+    cause: Cause
+    node: str | None
+    not_before: datetime
+    rerun_lost: bool = False
+    covers: int | None = 1
+    covers_until: datetime | None = None
+    error: str | None = None
+
+
+class WaitingRun(NamedTuple):
+    """A queued run that has just been claimed."""
+
+    id: int
+    job_id: str
+    scheduled_at: datetime
+    attempt: int
+
+
+class Finish(NamedTuple):
+    """What became of an attempt. With ``state`` queued, ``next_attempt`` starts at ``not_before``."""
+
+    run_id: int
+    node: str
+    attempt: int
+    state: RunState
+    error: str | None
+    next_attempt: int
+    not_before: datetime | None
+
+
+class Piece(NamedTuple):
+    """A piece of output. ``stream`` is ``stdout``, ``stderr`` or ``log``."""
+
+    run_id: int
+    seq: int
+    at: datetime
+    stream: str
+    text: str

@@ -1,0 +1,70 @@
+"""A run: one job at one scheduled time, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Where a run stands.
+
+    ``queued → running → succeeded | failed | timed_out | cancelled | lost``; a failed attempt that will be tried
+    again returns to ``queued``. ``missed``, ``skipped`` and ``coalesced`` never started.
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    MISSED = "missed"
+    SKIPPED = "skipped"
+    COALESCED = "coalesced"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the run counts against ``max_instances``."""
+        return self in ACTIVE
+
+
+ACTIVE = frozenset({RunState.QUEUED, RunState.RUNNING})
+FINISHED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED, RunState.LOST})
+NEVER_STARTED = frozenset({RunState.MISSED, RunState.SKIPPED, RunState.COALESCED})
+
+
+class Cause(StrEnum):
+    """Why there is a run."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One line of the ledger.
+
+    Times are aware datetimes in UTC. ``covers`` is the number of due times that this line accounts for: 1, except
+    for the one line that sums up a long outage: it covers all from ``scheduled_at`` up to, not including,
+    ``covers_until``, and ``covers`` is ``None`` where they were too many to count.
+    """
+
+    id: int
+    job_id: str
+    scheduled_at: datetime
+    state: RunState
+    cause: Cause
+    attempt: int
+    node: str | None
+    not_before: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    covers: int | None
+    covers_until: datetime | None
+    error: str | None
+    progress_done: float | None
+    progress_total: float | None

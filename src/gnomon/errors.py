@@ -1,0 +1,122 @@
+"""Every error that Gnomon raises on purpose.
+
+::
+
+    GnomonError
+    ├── JobNotFound            no such job in the store
+    ├── RunNotFound            no such run in the ledger
+    ├── DuplicateJob           one id declared twice
+    ├── InvalidInput           a value that was sent is not allowed: field, value, what is allowed
+    │   └── InvalidTrigger     the same, of a trigger
+    ├── ChangeRefused          a change that makes no sense for the job as it stands
+    ├── RowRefused             a stored row that is not decoded (the job is quarantined)
+    ├── StoreError
+    │   ├── StoreUnavailable   the database cannot be opened, is locked, full or gone
+    │   ├── StoreNotMigrated   its tables are missing or older than this Gnomon
+    │   └── StoreTooNew        its tables are newer than this Gnomon
+    ├── TargetError            the command line was given a target that holds no scheduler
+    ├── CommandFailed          a shell command ended with an exit code other than 0 (in ``gnomon.executors``)
+    └── NoCurrentRun           ``current_run()`` outside a run
+
+Each message says what was wrong, with which value, and what to do.
+"""
+
+from __future__ import annotations
+
+_LONGEST_SHOWN = 120
+
+
+def shown(value: object) -> str:
+    """``repr`` of a value that somebody sent, cut to what fits in a message.
+
+    Control characters are escaped by ``repr``, so a message is safe to log.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"a number of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}… ({len(text)} characters)"
+
+
+class GnomonError(Exception):
+    """The root of the tree."""
+
+
+class JobNotFound(GnomonError, LookupError):
+    """No job of this id is stored."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"there is no job {shown(job_id)}; `gnomon jobs` lists those that are stored")
+        self.job_id = job_id
+
+
+class RunNotFound(GnomonError, LookupError):
+    """No run of this id is in the ledger."""
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__(f"there is no run {shown(run_id)}; `gnomon runs` lists those in the ledger")
+        self.run_id = run_id
+
+
+class DuplicateJob(GnomonError, ValueError):
+    """An id was declared twice."""
+
+    def __init__(self, job_id: str, first: str, second: str) -> None:
+        super().__init__(
+            f"job {shown(job_id)} is declared twice, for {first} and for {second}; give one of them another id="
+        )
+        self.job_id = job_id
+
+
+class InvalidInput(GnomonError, ValueError):
+    """A value is not allowed.
+
+    ``field`` names the argument, ``value`` is what was given, ``allowed`` says what would have been right.
+    """
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        super().__init__(f"{field}: {shown(value)} is not allowed; {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+class InvalidTrigger(InvalidInput):
+    """A trigger cannot be made of these arguments."""
+
+
+class ChangeRefused(GnomonError):
+    """The change makes no sense for the job as it stands, for example resuming one that has finished."""
+
+
+class RowRefused(GnomonError):
+    """A stored row holds something that is not on the allow-list, or has not the shape of a job.
+
+    The row is kept byte for byte; its job is shown as quarantined and does not fire.
+    """
+
+
+class StoreError(GnomonError):
+    """Something is wrong with the database."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be opened or does not answer."""
+
+
+class StoreNotMigrated(StoreError):
+    """Gnomon's tables are missing, or older than this version of Gnomon."""
+
+
+class StoreTooNew(StoreError):
+    """Gnomon's tables were made by a newer version than this."""
+
+
+class TargetError(GnomonError):
+    """``module:attribute`` cannot be imported or holds no ``Scheduler``."""
+
+
+class NoCurrentRun(GnomonError, LookupError):
+    """``current_run()`` was called outside a run."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no current run here: current_run() works only inside a job that Gnomon started")
