@@ -1,0 +1,386 @@
+"""Statements on the ledger. Every change of a state is compare-and-set under the claim: ``node`` and ``attempt``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from gnomon.domain.ledger import Finish, Line, Piece, WaitingRun
+from gnomon.domain.run import Cause, Run, RunState
+from gnomon.domain.times import from_micros, to_micros
+from gnomon.store.database import Database
+
+_RUN_COLUMNS = (
+    "id, job_id, scheduled_at, state, cause, attempt, node, not_before, created_at, started_at, finished_at, "
+    "covers, covers_until, error, progress_done, progress_total"
+)
+#: The condition of the partial index, to the letter: SQLite does not see that ``state = 'queued'`` implies it.
+_ACTIVE = "state IN ('queued', 'running')"
+
+
+class Ledger:
+    """Reads and writes of ``gnomon_runs`` and ``gnomon_output``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- claiming
+
+    def active(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """How many runs of each job are queued or running, on all nodes. Jobs without any are left out."""
+        dialect = self._database.dialect
+        statement = (
+            "SELECT job_id, count(*) FROM gnomon_runs WHERE state IN ('queued', 'running') "
+            f"AND {dialect.among('job_id', 'ids', 'text')} GROUP BY job_id"
+        )
+        with self._database.read() as session:
+            rows = session.execute(statement, {"ids": dialect.array(job_ids)})
+            return {row[0]: row[1] for row in rows}
+
+    def insert(self, lines: Sequence[Line], *, at: datetime) -> list[int | None]:
+        """Write lines; ``None`` in place of an id where this job and time has a line already."""
+        if not lines:
+            return []
+        now = to_micros(at)
+        with self._database.transaction("ledger") as session:
+            dialect = self._database.dialect
+            ids = dialect.allocate_run_ids(session, len(lines))
+            rows = [
+                (
+                    run_id,
+                    line.job_id,
+                    to_micros(line.scheduled_at),
+                    line.state.value,
+                    line.cause.value,
+                    1,
+                    line.node,
+                    to_micros(line.not_before),
+                    line.rerun_lost,
+                    now,
+                    None if line.state is RunState.QUEUED else now,
+                    line.covers,
+                    None if line.covers_until is None else to_micros(line.covers_until),
+                    line.error,
+                )
+                for run_id, line in zip(ids, lines, strict=True)
+            ]
+            if dialect.insert_runs(session, rows) == len(rows):
+                return list(ids)
+            statement = f"SELECT id FROM gnomon_runs WHERE {dialect.among('id', 'ids', 'bigint')}"
+            written = set(session.execute(statement, {"ids": dialect.array(list(ids))}).scalars())
+            return [run_id if run_id in written else None for run_id in ids]
+
+    def claim_waiting(self, node: str, *, now: datetime, exclude: Collection[str], limit: int) -> list[WaitingRun]:
+        """Claim queued runs that belong to nobody and may start now."""
+        dialect = self._database.dialect
+        condition = f"AND NOT ({dialect.among('job_id', 'exclude', 'text')})" if exclude else ""
+        select = (
+            "SELECT id, job_id, scheduled_at, attempt FROM gnomon_runs WHERE state = 'queued' AND node IS NULL "
+            f"AND not_before <= :now {condition} ORDER BY not_before LIMIT :limit {dialect.skip_locked}"
+        )
+        update = (
+            "UPDATE gnomon_runs SET node = :node WHERE state = 'queued' AND node IS NULL "
+            f"AND {dialect.among('id', 'ids', 'bigint')}"
+        )
+        parameters: dict[str, Any] = {"now": to_micros(now), "limit": limit}
+        if exclude:
+            parameters["exclude"] = dialect.array(list(exclude))
+        with self._database.transaction("claim") as session:
+            rows = session.execute(select, parameters).all()
+            if rows:
+                session.execute(update, {"node": node, "ids": dialect.array([row[0] for row in rows])})
+        return [WaitingRun(row[0], row[1], from_micros(row[2]), row[3]) for row in rows]
+
+    def next_waiting(self, *, exclude: Collection[str]) -> datetime | None:
+        """When the next run that belongs to nobody may start."""
+        dialect = self._database.dialect
+        condition = f"AND NOT ({dialect.among('job_id', 'exclude', 'text')})" if exclude else ""
+        statement = (
+            f"SELECT not_before FROM gnomon_runs WHERE state = 'queued' AND node IS NULL {condition} "
+            "ORDER BY not_before LIMIT 1"
+        )
+        parameters = {"exclude": dialect.array(list(exclude))} if exclude else {}
+        with self._database.read() as session:
+            micros = session.execute(statement, parameters).scalar()
+        return None if micros is None else from_micros(micros)
+
+    # -- recording
+
+    def start(self, claims: Sequence[tuple[int, str, int]], *, at: datetime) -> set[int]:
+        """Record the start of (run id, node, attempt). Returns the ids that may start: the claim still held, and its
+        node not given up for dead.
+
+        May be repeated when the answer to the COMMIT was lost: each claim passes here once in the life of its node.
+        """
+        dialect = self._database.dialect
+        source = dialect.rows("rows", {"id": "bigint", "node": "text", "attempt": "bigint"})
+        statement = (
+            f"UPDATE gnomon_runs SET state = 'running', started_at = :at FROM {source} AS r "
+            "WHERE gnomon_runs.id = r.id AND gnomon_runs.node = r.node AND gnomon_runs.attempt = r.attempt "
+            "AND gnomon_runs.state IN ('queued', 'running') "
+            "AND EXISTS (SELECT 1 FROM gnomon_nodes n WHERE n.id = r.node AND n.state = 'alive') "
+            "RETURNING gnomon_runs.id"
+        )
+        parameters = {"at": to_micros(at), "rows": dialect.table(claims)}
+        with self._database.transaction("record") as session:
+            return set(session.execute(statement, parameters).scalars())
+
+    def finish(self, finishes: Sequence[Finish], *, at: datetime) -> int:
+        """Record what became of attempts. Returns how many still belonged to the node that says so."""
+        dialect = self._database.dialect
+        now = to_micros(at)
+        source = dialect.rows(
+            "rows",
+            {
+                "id": "bigint",
+                "node": "text",
+                "attempt": "bigint",
+                "state": "text",
+                "error": "text",
+                "next_attempt": "bigint",
+                "not_before": "bigint",
+                "finished_at": "bigint",
+                "next_node": "text",
+            },
+        )
+        statement = (
+            "UPDATE gnomon_runs SET state = r.state, error = r.error, attempt = r.next_attempt, "
+            "not_before = coalesce(r.not_before, gnomon_runs.not_before), finished_at = r.finished_at, "
+            "started_at = CASE WHEN r.state = 'queued' THEN NULL ELSE gnomon_runs.started_at END, "
+            f"node = r.next_node FROM {source} AS r WHERE gnomon_runs.id = r.id AND gnomon_runs.node = r.node "
+            "AND gnomon_runs.attempt = r.attempt AND gnomon_runs.state = 'running'"
+        )
+        rows = [
+            (
+                finish.run_id,
+                finish.node,
+                finish.attempt,
+                finish.state.value,
+                finish.error,
+                finish.next_attempt,
+                None if finish.not_before is None else to_micros(finish.not_before),
+                None if finish.state is RunState.QUEUED else now,
+                None if finish.state is RunState.QUEUED else finish.node,
+            )
+            for finish in finishes
+        ]
+        with self._database.transaction("record") as session:
+            written = session.execute(statement, {"rows": dialect.table(rows)}).rowcount
+            if any(finish.state is RunState.QUEUED for finish in finishes):
+                self._database.announce()
+            return written
+
+    def refuse(self, run_ids: Sequence[int], node: str, *, error: str, at: datetime) -> None:
+        """Fail queued runs of a node that cannot start, with the reason."""
+        dialect = self._database.dialect
+        statement = (
+            "UPDATE gnomon_runs SET state = 'failed', error = :error, finished_at = :at "
+            f"WHERE state = 'queued' AND node = :node AND {dialect.among('id', 'ids', 'bigint')}"
+        )
+        parameters = {"error": error, "at": to_micros(at), "node": node, "ids": dialect.array(run_ids)}
+        with self._database.transaction("record") as session:
+            session.execute(statement, parameters)
+
+    def progress(self, rows: Sequence[tuple[int, str, int, float, float | None]]) -> None:
+        """Record (run id, node, attempt, done, total) of running attempts."""
+        dialect = self._database.dialect
+        columns = {"id": "bigint", "node": "text", "attempt": "bigint", "done": "float", "total": "float"}
+        statement = (
+            "UPDATE gnomon_runs SET progress_done = r.done, progress_total = r.total "
+            f"FROM {dialect.rows('rows', columns)} AS r WHERE gnomon_runs.id = r.id AND gnomon_runs.node = r.node "
+            "AND gnomon_runs.attempt = r.attempt AND gnomon_runs.state = 'running'"
+        )
+        with self._database.transaction("record") as session:
+            session.execute(statement, {"rows": dialect.table(rows)})
+
+    def write_output(self, pieces: Sequence[Piece]) -> None:
+        """Keep output. A piece that is already there (its COMMIT was in doubt) stays as it is."""
+        statement = (
+            "INSERT INTO gnomon_output (run_id, seq, at, stream, text) VALUES (:run_id, :seq, :at, :stream, :text) "
+            "ON CONFLICT (run_id, seq) DO NOTHING"
+        )
+        values = [
+            {**piece._asdict(), "at": to_micros(piece.at), "text": piece.text.replace("\0", "\ufffd")}
+            for piece in pieces
+        ]
+        with self._database.transaction("record") as session:
+            session.execute_many(statement, values)
+
+    def give_back(self, run_ids: Sequence[int], node: str) -> None:
+        """Claimed, but not for this node after all: they belong to nobody again."""
+        dialect = self._database.dialect
+        statement = (
+            "UPDATE gnomon_runs SET node = NULL WHERE state = 'queued' AND node = :node "
+            f"AND {dialect.among('id', 'ids', 'bigint')}"
+        )
+        with self._database.transaction("claim") as session:
+            session.execute(statement, {"node": node, "ids": dialect.array(run_ids)})
+
+    # -- claims of dead nodes. They pass over rows that are locked: a machine that was stopped in a transaction keeps
+    # its locks until the server gives it up, and who waited for them would show no sign of life. The next look settles
+    # what is left.
+
+    def release_queued(self, node: str, *, keep: Collection[int] = ()) -> int:
+        """Give up queued runs claimed by a node (but ``keep``): they provably never started. Returns how many."""
+        dialect = self._database.dialect
+        condition = f"AND NOT ({dialect.among('id', 'keep', 'bigint')})" if keep else ""
+        statement = (
+            f"UPDATE gnomon_runs SET node = NULL WHERE id IN (SELECT id FROM gnomon_runs WHERE {_ACTIVE} "
+            f"AND state = 'queued' AND node = :node {condition} {dialect.skip_locked})"
+        )
+        parameters: dict[str, Any] = {"node": node}
+        if keep:
+            parameters["keep"] = dialect.array(list(keep))
+        with self._database.transaction("sweep") as session:
+            released = session.execute(statement, parameters).rowcount
+            if released:
+                self._database.announce()
+            return released
+
+    def abandoned(self) -> list[str]:
+        """Nodes that hold queued or running runs and do not live."""
+        statement = (
+            "SELECT DISTINCT r.node FROM gnomon_runs r WHERE r.state IN ('queued', 'running') AND r.node IS NOT NULL "
+            "AND NOT EXISTS (SELECT 1 FROM gnomon_nodes n WHERE n.id = r.node AND n.state = 'alive')"
+        )
+        with self._database.read() as session:
+            return list(session.execute(statement).scalars())
+
+    def lose_running(self, node: str, *, at: datetime, error: str) -> tuple[int, int]:
+        """Settle the running runs of a dead node: ``lost``, or queued again where declared ``rerun_lost``.
+
+        Returns how many were lost, and how many will run again.
+        """
+        running = f"SELECT id FROM gnomon_runs WHERE {_ACTIVE} AND state = 'running' AND node = :node"
+        locking = self._database.dialect.skip_locked
+        again = (
+            "UPDATE gnomon_runs SET state = 'queued', node = NULL, attempt = attempt + 1, error = :error, "
+            f"started_at = NULL WHERE id IN ({running} AND rerun_lost {locking})"
+        )
+        lost = (
+            "UPDATE gnomon_runs SET state = 'lost', finished_at = :at, error = :error "
+            f"WHERE id IN ({running} AND NOT rerun_lost {locking})"
+        )
+        with self._database.transaction("sweep") as session:
+            repeated = session.execute(again, {"node": node, "error": error}).rowcount
+            count = session.execute(lost, {"node": node, "error": error, "at": to_micros(at)}).rowcount
+            if repeated:
+                self._database.announce()
+        return count, repeated
+
+    # -- reading
+
+    def get(self, run_id: int) -> Run | None:
+        """One run."""
+        found = self._runs("WHERE id = :id", {"id": run_id})
+        return found[0] if found else None
+
+    def newest(
+        self, *, job_id: str | None = None, states: Iterable[RunState] = (), limit: int = 50, before: int | None = None
+    ) -> list[Run]:
+        """Runs, newest first: of one job by scheduled time, of all by id. ``before`` is an id to page on from."""
+        conditions, parameters = [], {"limit": limit}
+        dialect = self._database.dialect
+        chosen = [state.value for state in states]
+        if job_id is not None:
+            conditions.append("job_id = :job_id")
+            parameters["job_id"] = job_id  # type: ignore[assignment]
+        if chosen:
+            conditions.append(dialect.among("state", "states", "text"))
+            parameters["states"] = dialect.array(chosen)
+        if before is not None:
+            conditions.append("id < :before")
+            parameters["before"] = before
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        return self._runs(f"{where} ORDER BY id DESC LIMIT :limit", parameters)
+
+    def last_runs(self, job_ids: Sequence[str] | None = None) -> dict[str, Run]:
+        """The newest run of each job, by scheduled time. Jobs that never had one are left out."""
+        dialect = self._database.dialect
+        if job_ids is None:
+            source, parameters = "(SELECT id FROM apscheduler_jobs)", {}
+        else:
+            source, parameters = dialect.rows("ids", {"id": "text"}), {"ids": dialect.table([[j] for j in job_ids])}
+        # One look at the unique index a job, however many runs it had.
+        newest = (
+            "JOIN (SELECT (SELECT r.id FROM gnomon_runs r WHERE r.job_id = j.id ORDER BY r.scheduled_at DESC LIMIT 1) "
+            f"AS newest_id FROM {source} AS j) AS n ON n.newest_id = gnomon_runs.id"
+        )
+        return {run.job_id: run for run in self._runs(newest, parameters)}
+
+    def output(self, run_id: int, *, after: int = -1) -> list[Piece]:
+        """Output of a run, in order, from the piece after ``after``."""
+        statement = (
+            "SELECT run_id, seq, at, stream, text FROM gnomon_output WHERE run_id = :id AND seq > :after ORDER BY seq"
+        )
+        with self._database.read() as session:
+            rows = session.execute(statement, {"id": run_id, "after": after})
+            return [Piece(row[0], row[1], from_micros(row[2]), row[3], row[4]) for row in rows]
+
+    def counts(self) -> dict[RunState, int]:
+        """How many lines there are in each state."""
+        with self._database.read() as session:
+            rows = session.execute("SELECT state, count(*) FROM gnomon_runs GROUP BY state")
+            return {RunState(row[0]): row[1] for row in rows}
+
+    # -- retention
+
+    def prune(self, *, before: datetime, keep: int, limit: int) -> int:
+        """Forget up to ``limit`` finished runs: those from before a time, and those beyond ``keep`` of a job.
+
+        A job's newest line is never forgotten: its key must stay closed. Returns how many were forgotten.
+        """
+        # The bounds are looked up once a job, not once a run, and no run above them is looked at.
+        statement = (
+            "WITH jobs AS MATERIALIZED (SELECT j.job_id, "
+            "(SELECT max(n.scheduled_at) FROM gnomon_runs n WHERE n.job_id = j.job_id) AS newest, "
+            "(SELECT k.scheduled_at FROM gnomon_runs k WHERE k.job_id = j.job_id "
+            "ORDER BY k.scheduled_at DESC LIMIT 1 OFFSET :keep) AS last_kept "
+            "FROM (SELECT DISTINCT job_id FROM gnomon_runs) AS j) "
+            "SELECT r.id FROM jobs JOIN gnomon_runs r ON r.job_id = jobs.job_id AND r.scheduled_at < jobs.newest "
+            "AND r.scheduled_at < CASE WHEN jobs.last_kept > :before THEN jobs.last_kept ELSE :before END "
+            "WHERE r.state NOT IN ('queued', 'running') "
+            "AND (r.finished_at < :before OR r.scheduled_at < jobs.last_kept) LIMIT :limit"
+        )
+        dialect = self._database.dialect
+        parameters = {"before": to_micros(before), "keep": keep - 1, "limit": limit}
+        with self._database.read() as session:
+            ids = list(session.execute(statement, parameters).scalars())
+        if not ids:
+            return 0
+        chosen = {"ids": dialect.array(ids)}
+        with self._database.transaction("prune") as session:
+            session.execute((f"DELETE FROM gnomon_output WHERE {dialect.among('run_id', 'ids', 'bigint')}"), chosen)
+            return session.execute(
+                (f"DELETE FROM gnomon_runs WHERE {dialect.among('id', 'ids', 'bigint')}"), chosen
+            ).rowcount
+
+    def _runs(self, rest: str, parameters: Mapping[str, Any]) -> list[Run]:
+        with self._database.read() as session:
+            rows = session.execute((f"SELECT {_RUN_COLUMNS} FROM gnomon_runs {rest}"), parameters).all()
+        return [_run(row) for row in rows]
+
+
+def _run(row: Any) -> Run:
+    def moment(micros: int | None) -> datetime | None:
+        return None if micros is None else from_micros(micros)
+
+    return Run(
+        id=row[0],
+        job_id=row[1],
+        scheduled_at=from_micros(row[2]),
+        state=RunState(row[3]),
+        cause=Cause(row[4]),
+        attempt=row[5],
+        node=row[6],
+        not_before=from_micros(row[7]),
+        created_at=from_micros(row[8]),
+        started_at=moment(row[9]),
+        finished_at=moment(row[10]),
+        covers=row[11],
+        covers_until=moment(row[12]),
+        error=row[13],
+        progress_done=row[14],
+        progress_total=row[15],
+    )

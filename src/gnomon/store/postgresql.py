@@ -1,0 +1,184 @@
+"""PostgreSQL: one server, many machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine
+
+from gnomon.store.feed import Feed
+from gnomon.store.session import Session
+
+logger = logging.getLogger("gnomon.store")
+
+CHANNEL = "gnomon"
+#: Any number; ours for good.
+_ALONE = 7_410_300_623
+#: How long the feed waits for a notification before it looks whether it should end.
+_WAIT_SECONDS = 0.5
+
+_RUN_TYPES = {
+    "id": "bigint",
+    "job_id": "text",
+    "scheduled_at": "bigint",
+    "state": "text",
+    "cause": "text",
+    "attempt": "int",
+    "node": "text",
+    "not_before": "bigint",
+    "rerun_lost": "boolean",
+    "created_at": "bigint",
+    "finished_at": "bigint",
+    "covers": "bigint",
+    "covers_until": "bigint",
+    "error": "text",
+}
+
+
+def make_engine(url: URL, lock_timeout: float) -> Engine:
+    """An engine that checks a pooled connection before it is used, so that a restarted server goes unnoticed."""
+    timeout_ms = int(lock_timeout * 1000)
+    # Without these, who is cut off from the server (no goodbye, only silence) would wait for a quarter of an hour.
+    alive = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=60,
+        connect_args={
+            **{name: value for name, value in {"connect_timeout": 10, **alive}.items() if name not in url.query},
+            "application_name": "gnomon",
+            "options": f"-c lock_timeout={timeout_ms} -c idle_in_transaction_session_timeout={timeout_ms * 4}",
+        },
+    )
+
+
+class PostgresqlDialect:
+    """Rows are locked, not the database: ``SKIP LOCKED`` lets nodes claim side by side."""
+
+    name = "postgresql"
+    write_options: Mapping[str, Any] = {}
+    #: Several statements read one state.
+    read_options: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ"}
+    has_clock = True
+    skip_locked = "FOR UPDATE SKIP LOCKED"
+    lock = "FOR UPDATE"
+    closes_inherited_connections = False
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        yield
+
+    def working(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def before_fork(self) -> None:
+        """The server does not know of processes."""
+
+    def after_fork(self) -> None:
+        """As above."""
+
+    def forked(self) -> None:
+        """Row locks belong to connections; the child has none."""
+
+    def now(self, session: Session) -> datetime:
+        moment: datetime = session.execute("SELECT clock_timestamp()").scalar()
+        return moment.astimezone(UTC)
+
+    def among(self, column: str, parameter: str, kind: str) -> str:
+        return f"{column} = ANY(CAST(:{parameter} AS {kind}[]))"
+
+    def array(self, values: Sequence[Any]) -> list[Any]:
+        return list(values)
+
+    def rows(self, parameter: str, columns: Mapping[str, str]) -> str:
+        fields = ", ".join(f"CAST(item->>{i} AS {kind}) AS {name}" for i, (name, kind) in enumerate(columns.items()))
+        return f"(SELECT {fields} FROM jsonb_array_elements(CAST(:{parameter} AS jsonb)) AS item)"
+
+    def table(self, rows: Sequence[Sequence[Any]]) -> str:
+        # U+0000 cannot stand in PostgreSQL's text, in no form.
+        return json.dumps(rows).replace("\\u0000", "\\ufffd")
+
+    def insert_runs(self, session: Session, rows: Sequence[Sequence[Any]]) -> int:
+        columns = list(zip(*rows, strict=True))
+        # %b: sent as binary. As text, each value would be escaped one by one in Python.
+        arrays = ", ".join(f"%b::{kind}[]" for kind in _RUN_TYPES.values())
+        statement = (
+            f"INSERT INTO gnomon_runs ({', '.join(_RUN_TYPES)}) SELECT * FROM unnest({arrays}) "
+            "ON CONFLICT (job_id, scheduled_at) DO NOTHING"
+        )
+        return session.execute_as_written(statement, tuple(list(column) for column in columns))
+
+    def advance_jobs(self, session: Session, rows: Sequence[tuple[float | None, bytes, str, bytes]]) -> int:
+        statement = (
+            "UPDATE apscheduler_jobs AS j SET next_run_time = n.next_run_time, job_state = n.job_state "
+            "FROM unnest(%b::float8[], %b::bytea[], %b::text[], %b::bytea[]) "
+            "AS n(next_run_time, job_state, id, old_state) WHERE j.id = n.id AND j.job_state = n.old_state"
+        )
+        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        return session.execute_as_written(statement, columns)
+
+    def allocate_run_ids(self, session: Session, count: int) -> Sequence[int]:
+        statement = "SELECT nextval('gnomon_runs_id') FROM generate_series(1, :count)"
+        return session.execute(statement, {"count": count}).scalars()
+
+    def one_at_a_time(self, session: Session) -> None:
+        session.execute("SELECT pg_advisory_xact_lock(:key)", {"key": _ALONE})
+
+    def announce(self, session: Session) -> None:
+        session.execute(f"NOTIFY {CHANNEL}")
+
+    def feed(self) -> Feed:
+        return NotificationFeed(self._engine)
+
+
+class NotificationFeed:
+    """LISTENs on a connection of its own. What was notified while it was cut off is lost, so each reconnect is a
+    hint to read everything again."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, hint: Callable[[], None]) -> None:
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._watch, args=(hint,), name="gnomon-feed", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _watch(self, hint: Callable[[], None]) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._listen(hint)
+            except Exception as error:  # whatever the driver raises when a server goes away
+                logger.warning("the change feed lost the database, reconnecting: %s", str(error).strip())
+                self._stopped.wait(1)
+
+    def _listen(self, hint: Callable[[], None]) -> None:
+        pooled = self._engine.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()
+        try:
+            connection.autocommit = True
+            connection.execute(f"LISTEN {CHANNEL}")
+            hint()
+            while not self._stopped.is_set():
+                for _notification in connection.notifies(timeout=_WAIT_SECONDS, stop_after=1):
+                    hint()
+        finally:
+            connection.close()

@@ -1,0 +1,171 @@
+"""Statements on APScheduler's table: the rows that are the schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import inspect
+
+from gnomon.domain.schedule import DeclaredRow, JobRow
+from gnomon.domain.times import to_seconds
+from gnomon.store.database import Database
+from gnomon.store.tables import jobs
+
+_INSERT = (
+    "INSERT INTO apscheduler_jobs (id, next_run_time, job_state) VALUES (:id, :next_run_time, :job_state) "
+    "ON CONFLICT (id) DO NOTHING"
+)
+
+
+class Schedules:
+    """Reads and writes of ``apscheduler_jobs``. Nothing in here looks into ``job_state``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self) -> None:
+        """Make the table as APScheduler makes it, if there is none."""
+        with self._database.read() as session:
+            # Callers hold locks of APScheduler's, which writers wait for: look before waiting to write.
+            if inspect(session.connection).has_table(jobs.name):
+                return
+        with self._database.transaction("create") as session:
+            jobs.create(session.connection, checkfirst=True)
+
+    def due(self, now: datetime, *, exclude: Collection[str], limit: int) -> list[JobRow]:
+        """Rows due at ``now``, the longest overdue first. In a transaction they are locked, passing over those that
+        another node has locked."""
+        dialect = self._database.dialect
+        locking = dialect.skip_locked if self._database.in_transaction else ""
+        condition = f"AND NOT ({dialect.among('id', 'exclude', 'text')})" if exclude else ""
+        statement = (
+            "SELECT id, next_run_time, job_state FROM apscheduler_jobs "
+            f"WHERE next_run_time <= :now {condition} ORDER BY next_run_time LIMIT :limit {locking}"
+        )
+        parameters: dict[str, object] = {"now": to_seconds(now), "limit": limit}
+        if exclude:
+            parameters["exclude"] = dialect.array(list(exclude))
+        with self._database.read() as session:
+            return list(map(JobRow._make, session.execute(statement, parameters)))
+
+    def coming(self, after: tuple[float, str], until: datetime, *, limit: int) -> list[JobRow]:
+        """Rows by next run time and id, from after the given ones up to a time."""
+        statement = (
+            "SELECT id, next_run_time, job_state FROM apscheduler_jobs WHERE next_run_time <= :until "
+            "AND (next_run_time, id) > (:after_time, :after_id) ORDER BY next_run_time, id LIMIT :limit"
+        )
+        parameters = {"until": to_seconds(until), "after_time": after[0], "after_id": after[1], "limit": limit}
+        with self._database.read() as session:
+            return list(map(JobRow._make, session.execute(statement, parameters)))
+
+    def next_due(self, *, exclude: Collection[str]) -> float | None:
+        """The earliest next run time, in seconds since 1970."""
+        dialect = self._database.dialect
+        condition = f"AND NOT ({dialect.among('id', 'exclude', 'text')})" if exclude else ""
+        statement = (
+            f"SELECT next_run_time FROM apscheduler_jobs WHERE next_run_time IS NOT NULL {condition} "
+            "ORDER BY next_run_time LIMIT 1"
+        )
+        parameters = {"exclude": dialect.array(list(exclude))} if exclude else {}
+        with self._database.read() as session:
+            earliest: float | None = session.execute(statement, parameters).scalar()
+            return earliest
+
+    def get(self, job_id: str) -> JobRow | None:
+        """One row."""
+        return self._one(job_id, lock="")
+
+    def lock(self, job_id: str) -> JobRow | None:
+        """One row, that nobody else can write until the open transaction ends."""
+        return self._one(job_id, lock=self._database.dialect.lock)
+
+    def some(self, job_ids: Sequence[str]) -> dict[str, JobRow]:
+        """Several rows by id."""
+        dialect = self._database.dialect
+        statement = (
+            f"SELECT id, next_run_time, job_state FROM apscheduler_jobs WHERE {dialect.among('id', 'ids', 'text')}"
+        )
+        with self._database.read() as session:
+            found = session.execute(statement, {"ids": dialect.array(job_ids)})
+            return {row[0]: JobRow._make(row) for row in found}
+
+    def all(self) -> list[JobRow]:
+        """Every row: by next run time, then those without one, by id."""
+        statement = (
+            "SELECT id, next_run_time, job_state FROM apscheduler_jobs "
+            "ORDER BY next_run_time IS NULL, next_run_time, id"
+        )
+        with self._database.read() as session:
+            return list(map(JobRow._make, session.execute(statement)))
+
+    def all_declared(self) -> list[DeclaredRow]:
+        """Every row with its declaration, in the order of ``all``."""
+        statement = (
+            "SELECT j.id, j.next_run_time, j.job_state, d.base, d.token FROM apscheduler_jobs j "
+            "LEFT JOIN gnomon_declarations d ON d.job_id = j.id "
+            "ORDER BY j.next_run_time IS NULL, j.next_run_time, j.id"
+        )
+        with self._database.read() as session:
+            return list(map(DeclaredRow._make, session.execute(statement)))
+
+    def ids(self) -> set[str]:
+        """The ids of all rows."""
+        with self._database.read() as session:
+            return set(session.execute("SELECT id FROM apscheduler_jobs").scalars())
+
+    def insert(self, job_id: str, next_run_time: datetime | None, job_state: bytes) -> bool:
+        """Add a row; ``False`` if the id exists."""
+        values = {"id": job_id, "next_run_time": _seconds(next_run_time), "job_state": job_state}
+        with self._database.transaction("insert") as session:
+            inserted = session.execute(_INSERT, values).rowcount == 1
+            if inserted:
+                self._database.announce()
+            return inserted
+
+    def replace(self, row: JobRow, next_run_time: datetime | None, job_state: bytes) -> bool:
+        """Compare and set: write only if the row still holds the bytes that were read."""
+        statement = (
+            "UPDATE apscheduler_jobs SET next_run_time = :next_run_time, job_state = :job_state "
+            "WHERE id = :id AND job_state = :old_state"
+        )
+        values = {
+            "id": row.id,
+            "next_run_time": _seconds(next_run_time),
+            "job_state": job_state,
+            "old_state": row.job_state,
+        }
+        with self._database.transaction("replace") as session:
+            replaced = session.execute(statement, values).rowcount == 1
+            if replaced:
+                self._database.announce()
+            return replaced
+
+    def delete(self, job_id: str) -> bool:
+        """Remove a row; ``False`` if there was none."""
+        with self._database.transaction("delete") as session:
+            deleted = session.execute("DELETE FROM apscheduler_jobs WHERE id = :id", {"id": job_id})
+            self._database.announce()
+            return deleted.rowcount == 1
+
+    def delete_all(self) -> None:
+        """Remove every row."""
+        with self._database.transaction("delete") as session:
+            session.execute("DELETE FROM apscheduler_jobs")
+            self._database.announce()
+
+    def advance(self, rows: Sequence[tuple[JobRow, datetime | None, bytes]]) -> int:
+        """What a fire writes: the next run time, of many rows, each compare and set. Returns how many matched."""
+        values = [(_seconds(next_run_time), state, row.id, row.job_state) for row, next_run_time, state in rows]
+        with self._database.transaction("advance") as session:
+            return self._database.dialect.advance_jobs(session, values)
+
+    def _one(self, job_id: str, lock: str) -> JobRow | None:
+        statement = f"SELECT id, next_run_time, job_state FROM apscheduler_jobs WHERE id = :id {lock}"
+        with self._database.read() as session:
+            row = session.execute(statement, {"id": job_id}).one_or_none()
+        return None if row is None else JobRow._make(row)
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else to_seconds(moment)

@@ -1,0 +1,95 @@
+"""What statements are executed on: the driver's cursor, inside a connection and transaction of SQLAlchemy's.
+
+SQLAlchemy keeps engines, pools and transactions; its statement and result machinery takes ten times as long as SQLite
+takes to execute one of these small statements, and half of what a fire or a change costs (docs/decisions).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection
+
+_NAMED = re.compile(r"(?<!:):([a-z_]+)")
+
+
+class Session:
+    """A connection in a transaction. ``connection`` is SQLAlchemy's, for what is not hot."""
+
+    __slots__ = ("_pooled", "_pyformat", "connection")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._pooled = connection.connection
+        self._pyformat = connection.dialect.paramstyle == "pyformat"
+
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Result:
+        """Execute a statement with ``:named`` parameters."""
+        cursor = self._pooled.cursor()
+        if self._pyformat:
+            cursor.execute(_pyformat(statement), parameters or {})
+        else:
+            cursor.execute(statement, parameters or ())
+        return Result(cursor)
+
+    def execute_many(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Execute a statement once for each of many sets of parameters. Returns how many rows it touched."""
+        return self.execute_as_written(_pyformat(statement) if self._pyformat else statement, rows, many=True)
+
+    def execute_as_written(self, statement: str, parameters: Any, *, many: bool = False) -> int:
+        """Execute a statement in the driver's own parameter style. Returns how many rows it touched."""
+        cursor = self._pooled.cursor()
+        try:
+            if many:
+                cursor.executemany(statement, parameters)
+            else:
+                cursor.execute(statement, parameters)
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+
+class Result:
+    """What a statement gave. Rows are plain tuples."""
+
+    __slots__ = ("_cursor",)
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.all())
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were touched."""
+        return int(self._cursor.rowcount)
+
+    def all(self) -> list[Any]:
+        """All rows."""
+        rows: list[Any] = self._cursor.fetchall()
+        self._cursor.close()
+        return rows
+
+    def one_or_none(self) -> Any:
+        """The row, or ``None``."""
+        row = self._cursor.fetchone()
+        self._cursor.close()
+        return row
+
+    def scalars(self) -> list[Any]:
+        """The first column of all rows."""
+        return [row[0] for row in self.all()]
+
+    def scalar(self) -> Any:
+        """The first column of the first row, or ``None``."""
+        row = self.one_or_none()
+        return None if row is None else row[0]
+
+
+@lru_cache(maxsize=500)
+def _pyformat(statement: str) -> str:
+    return _NAMED.sub(r"%(\1)s", statement.replace("%", "%%"))

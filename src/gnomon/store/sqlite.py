@@ -1,0 +1,198 @@
+"""SQLite: one file, many processes, no server."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event
+
+from gnomon.errors import StoreUnavailable
+from gnomon.store.feed import Feed
+from gnomon.store.fork_gate import ForkGate
+from gnomon.store.session import Session
+
+logger = logging.getLogger("gnomon.store")
+
+#: How often the feed asks whether another connection has committed: one PRAGMA that reads a counter.
+_POLL_SECONDS = 0.2
+
+INSERTED_RUN_COLUMNS = (
+    "id, job_id, scheduled_at, state, cause, attempt, node, not_before, rerun_lost, created_at, finished_at, "
+    "covers, covers_until, error"
+)
+
+
+def make_engine(url: URL, lock_timeout: float) -> Engine:
+    """An engine whose connections are in WAL mode and survive a loss of power (``synchronous=FULL``)."""
+    engine = create_engine(url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60)
+
+    def configure(connection: Any, _record: object) -> None:
+        # The driver must not begin transactions by itself: it would begin them deferred.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.execute("PRAGMA cache_size=-32768")
+        cursor.close()
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("gnomon_begin", "BEGIN"))
+
+    event.listen(engine, "connect", configure)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+class SqliteDialect:
+    """Writes are serialised: in this process by a lock that wakes the next writer at once, between processes by
+    ``BEGIN IMMEDIATE``. A transaction that read first and wrote later would fail with SQLITE_BUSY_SNAPSHOT however
+    long the time-out."""
+
+    name = "sqlite"
+    write_options: Mapping[str, Any] = {"gnomon_begin": "BEGIN IMMEDIATE"}
+    read_options: Mapping[str, Any] = {}
+    has_clock = False
+    skip_locked = ""
+    lock = ""
+
+    # Here, they would count as connections of the child that hold the parent's locks.
+    closes_inherited_connections = True
+
+    def __init__(self, engine: Engine, lock_timeout: float) -> None:
+        self._engine = engine
+        self._lock_timeout = lock_timeout
+        self._lock = threading.Lock()
+        self._gate = ForkGate()
+        self._feeds: WeakSet[DataVersionFeed] = WeakSet()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=self._lock_timeout):
+            raise StoreUnavailable(
+                f"another thread of this process has been writing, or waiting to write, for {self._lock_timeout:g} s"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def working(self) -> AbstractContextManager[None]:
+        return self._gate.working()
+
+    def before_fork(self) -> None:
+        self._gate.shut()
+
+    def after_fork(self) -> None:
+        self._gate.open()
+
+    def forked(self) -> None:
+        self._lock, self._gate = threading.Lock(), ForkGate()
+        for feed in self._feeds:
+            feed.forked()
+
+    def now(self, session: Session) -> datetime:
+        return datetime.now(UTC)
+
+    def among(self, column: str, parameter: str, kind: str) -> str:
+        return f"{column} IN (SELECT value FROM json_each(:{parameter}))"
+
+    def array(self, values: Sequence[Any]) -> str:
+        return json.dumps(values)
+
+    def rows(self, parameter: str, columns: Mapping[str, str]) -> str:
+        fields = ", ".join(f"json_extract(value, '$[{i}]') AS {name}" for i, name in enumerate(columns))
+        return f"(SELECT {fields} FROM json_each(:{parameter}))"
+
+    def table(self, rows: Sequence[Sequence[Any]]) -> str:
+        return json.dumps(rows)
+
+    def insert_runs(self, session: Session, rows: Sequence[Sequence[Any]]) -> int:
+        marks = ", ".join("?" * (INSERTED_RUN_COLUMNS.count(",") + 1))
+        statement = (
+            f"INSERT INTO gnomon_runs ({INSERTED_RUN_COLUMNS}) VALUES ({marks}) "
+            "ON CONFLICT (job_id, scheduled_at) DO NOTHING"
+        )
+        return session.execute_as_written(statement, rows, many=True)
+
+    def advance_jobs(self, session: Session, rows: Sequence[tuple[float | None, bytes, str, bytes]]) -> int:
+        statement = "UPDATE apscheduler_jobs SET next_run_time = ?, job_state = ? WHERE id = ? AND job_state = ?"
+        return session.execute_as_written(statement, rows, many=True)
+
+    def allocate_run_ids(self, session: Session, count: int) -> Sequence[int]:
+        # Nobody else can write before this transaction ends, so the highest id is ours to count on from.
+        highest = session.execute("SELECT coalesce(max(id), 0) FROM gnomon_runs").scalar()
+        return range(highest + 1, highest + 1 + count)
+
+    def one_at_a_time(self, session: Session) -> None:
+        """As all transactions that write are here."""
+
+    def announce(self, session: Session) -> None:
+        """The commit itself is the hint: it moves ``data_version`` for every other connection."""
+
+    def feed(self) -> Feed:
+        feed = DataVersionFeed(self._engine, self.working)
+        self._feeds.add(feed)
+        return feed
+
+
+class DataVersionFeed:
+    """Polls ``PRAGMA data_version`` on a connection of its own: it moves when any other connection commits."""
+
+    def __init__(self, engine: Engine, working: Callable[[], AbstractContextManager[None]]) -> None:
+        self._engine = engine
+        self._working = working
+        self._connection: PoolProxiedConnection | None = None
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, hint: Callable[[], None]) -> None:
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._watch, args=(hint,), name="gnomon-feed", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def forked(self) -> None:
+        """This is a forked child, without the thread: nobody else gives the connection back."""
+        connection, self._connection, self._thread = self._connection, None, None
+        if connection is not None and connection.driver_connection is not None:
+            connection.driver_connection.close()
+
+    def _watch(self, hint: Callable[[], None]) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._poll(hint)
+            except Exception as error:  # below SQLAlchemy it is the driver that raises
+                logger.warning("the change feed cannot read the database, trying again: %s", error)
+                self._stopped.wait(1)
+                hint()
+
+    def _poll(self, hint: Callable[[], None]) -> None:
+        # Below SQLAlchemy, which would keep a transaction open and with it an old snapshot.
+        with self._working():
+            self._connection = connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            seen: int | None = None
+            while not self._stopped.wait(_POLL_SECONDS):
+                with self._working():
+                    version = cursor.execute("PRAGMA data_version").fetchall()[0][0]
+                if seen is not None and version != seen:
+                    hint()
+                seen = version
+        finally:
+            with self._working():
+                self._connection = None
+                connection.close()

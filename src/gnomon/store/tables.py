@@ -1,0 +1,148 @@
+"""The tables. ``apscheduler_jobs`` is APScheduler's, column for column; the others are Gnomon's.
+
+All times in Gnomon's own tables are whole microseconds since 1970 in UTC.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Unicode,
+    text,
+)
+
+metadata = MetaData()
+
+jobs = Table(
+    "apscheduler_jobs",
+    metadata,
+    Column("id", Unicode(191), primary_key=True),
+    Column("next_run_time", Float(25), index=True),
+    Column("job_state", LargeBinary, nullable=False),
+)
+
+#: What the code said at its last start (``base``, JSON), and the token of the schedule as Gnomon last wrote it: a row
+#: with another token was changed by somebody else's program.
+declarations = Table(
+    "gnomon_declarations",
+    metadata,
+    Column("job_id", Unicode(191), primary_key=True),
+    Column("base", Text, nullable=False),
+    Column("token", String(32), nullable=False),
+    Column("declared_at", BigInteger, nullable=False),
+)
+
+#: One field that an operator changed. ``base`` is the declared value it was changed from, ``value`` what it is now.
+overrides = Table(
+    "gnomon_overrides",
+    metadata,
+    Column("job_id", Unicode(191), primary_key=True),
+    Column("field", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("actor", Unicode(191), nullable=False),
+    Column("reason", Unicode(1000)),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+)
+
+#: The audit log. ``key`` is made by the writer before it writes, so that a COMMIT whose answer was lost is settled by
+#: looking for it.
+changes = Table(
+    "gnomon_changes",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("key", String(32), nullable=False, unique=True),
+    Column("job_id", Unicode(191), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Unicode(191), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reason", Unicode(1000)),
+    Index("ix_gnomon_changes_job", "job_id", "id"),
+)
+
+#: The ledger. One line for each job and each scheduled time: ``uq_gnomon_runs_once`` is what makes a due time happen
+#: once, whatever crashes and however many nodes there are. ``node`` and ``attempt`` are the claim: who may write
+#: what became of the run.
+runs = Table(
+    "gnomon_runs",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("job_id", Unicode(191), nullable=False),
+    Column("scheduled_at", BigInteger, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("cause", String(12), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("node", String(64)),
+    Column("not_before", BigInteger, nullable=False),
+    Column("rerun_lost", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("covers", BigInteger),
+    Column("covers_until", BigInteger),
+    Column("error", Text),
+    Column("progress_done", Float(53)),
+    Column("progress_total", Float(53)),
+    Index("uq_gnomon_runs_once", "job_id", "scheduled_at", unique=True),
+    Index(
+        "ix_gnomon_runs_active",
+        "job_id",
+        sqlite_where=text("state IN ('queued', 'running')"),
+        postgresql_where=text("state IN ('queued', 'running')"),
+    ),
+    Index(
+        "ix_gnomon_runs_waiting",
+        "not_before",
+        sqlite_where=text("state = 'queued' AND node IS NULL"),
+        postgresql_where=text("state = 'queued' AND node IS NULL"),
+    ),
+)
+
+#: What runs wrote, in pieces. ``stream`` is ``stdout``, ``stderr`` or ``log``.
+output = Table(
+    "gnomon_output",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("stream", String(8), nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+#: A node shows that it lives by counting ``beat`` up. ``manifest`` names what it has code for.
+nodes = Table(
+    "gnomon_nodes",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("host", Unicode(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("manifest", String(32), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("health", Text, nullable=False),
+)
+
+#: What a node has code for (JSON), named by its digest: many nodes and many starts of one version share it.
+manifests = Table(
+    "gnomon_manifests",
+    metadata,
+    Column("digest", String(32), primary_key=True),
+    Column("content", Text, nullable=False),
+)
