@@ -1,0 +1,1 @@
+"""What can be done, a use case a file, over the ports in ``ports``."""

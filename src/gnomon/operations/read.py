@@ -1,0 +1,314 @@
+"""Reading jobs: the one dict that Python, REST, command line and page show, made from the stored row."""
+
+from __future__ import annotations
+
+import copy
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gnomon.domain.declaration import MOVED_FROM
+from gnomon.domain.manifest import Manifest
+from gnomon.domain.override import Override
+from gnomon.domain.run import Run
+from gnomon.domain.schedule import DeclaredRow, JobRow, StoredJob, token
+from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, describe, next_fire
+from gnomon.errors import InvalidTrigger, JobNotFound, RowRefused
+from gnomon.operations.ports import Context, Store
+
+JobDict = dict[str, Any]
+_NO_OVERRIDES: Mapping[str, Override] = MappingProxyType({})
+
+
+def read_job(context: Context, job_id: str) -> JobDict:
+    """One job as it stands. Raises ``JobNotFound``."""
+    store = context.store
+    with store.database.read():
+        row = store.schedules.get(job_id)
+        if row is None:
+            raise JobNotFound(job_id)
+        declaration = store.records.declarations([job_id]).get(job_id)
+        return _read(context, [DeclaredRow.of(row, declaration)], [job_id])[0]
+
+
+def read_jobs(context: Context) -> list[JobDict]:
+    """All jobs as they stand, by next run time, those without one last. One consistent state."""
+    store = context.store
+    with store.database.read(), _uncollected():
+        return _read(context, store.schedules.all_declared(), None)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Ten thousand dicts that all stay alive make Python look for garbage among everything that the program holds, for
+    a third of the time that making them takes; and there is none."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def is_enabled(stored: StoredJob, paused_or_not: bool | None, base: Mapping[str, Any], last: datetime | None) -> bool:
+    """Whether a job fires when its time comes.
+
+    A row without a next run time is paused or has finished; it has finished when it ran and its trigger has no time
+    after that (``last`` is the newest scheduled time in the ledger). Firing its last time does not disable a job.
+    ``paused_or_not`` is what an operator said last, ``None`` if nobody did.
+    """
+    if stored.next_run_time is not None:
+        return True
+    if (base.get("enabled", True) if paused_or_not is None else paused_or_not) is False:
+        return False
+    return is_finished(stored, last)
+
+
+def is_finished(stored: StoredJob, last: datetime | None) -> bool:
+    """Whether a job has run for the last time."""
+    if stored.next_run_time is not None or last is None:
+        return False
+    try:
+        return next_fire(stored.schedule.trigger, previous=last, now=last) is None
+    except InvalidTrigger:
+        return False
+
+
+def current_token(context: Context, row: JobRow) -> str:
+    """The token of a row as it stands. Raises ``RowRefused``."""
+    stored = context.decode(row)
+    records = context.store.records
+    override = records.overrides([row.id]).get(row.id, {}).get("enabled")
+    declaration = records.declarations([row.id]).get(row.id)
+    last = context.store.ledger.last_runs([row.id]).get(row.id) if stored.next_run_time is None else None
+    base = declaration.base if declaration else {}
+    paused_or_not = override.value if override else None
+    enabled = is_enabled(stored, paused_or_not, base, last.scheduled_at if last else None)
+    return token(stored.schedule, enabled)
+
+
+def runnable(context: Context) -> Manifest | None:
+    """What living nodes, or this process, have code for; ``None`` where nobody ever said."""
+    here = context.manifest()
+    there = context.store.nodes.manifest()
+    if there is None:
+        return here if here != Manifest() else None
+    return here.merged([there])
+
+
+def _read(context: Context, rows: list[DeclaredRow], job_ids: list[str] | None) -> list[JobDict]:
+    store: Store = context.store
+    as_of = iso_now(store)
+    overrides = store.records.overrides(job_ids)
+    last_runs = store.ledger.last_runs(job_ids)
+    manifest = runnable(context)
+    return [
+        job_dict(context, row, overrides.get(row[0], _NO_OVERRIDES), last_runs.get(row[0]), manifest, as_of)
+        for row in rows
+    ]
+
+
+def iso_now(store: Store) -> str:
+    """The moment of a reading, as its dicts say it."""
+    return store.database.now().isoformat(timespec="milliseconds")
+
+
+def job_dict(
+    context: Context,
+    row: DeclaredRow,
+    overrides: Mapping[str, Override],
+    last_run: Run | None,
+    manifest: Manifest | None,
+    as_of: str,
+) -> JobDict:
+    """What a job's row, and what stands beside it, say together."""
+    paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
+    last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
+    standing = _standing(context.decode, row, bool(overrides), paused_or_not, last)
+    if not standing.is_plain:
+        problem = _problem_of_trigger(context, row, standing, as_of)
+        if problem is not None:
+            standing = _Standing(_quarantined(row, problem), standing.func, is_plain=False)
+        job = copy.deepcopy(standing.job)
+    else:
+        job = standing.job.copy()
+        job["trigger_args"] = job["trigger_args"].copy()
+        default = job["default"]
+        if default is not None:
+            job["default"] = default = default.copy()
+            default["trigger_args"] = default["trigger_args"].copy()
+    if standing.func is not None and manifest is not None and not manifest.runs(row.id, standing.func):
+        job["problem"] = "no living node has code for it"
+        if job["enabled"]:
+            job["state"] = "orphaned"
+    job["last_run"] = None if last_run is None else run_summary(last_run)
+    job["as_of"] = as_of
+    return job
+
+
+def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing, as_of: str) -> str | None:
+    """Why a job that is due does not fire. Triggers of the kinds that can be sent can always be calculated."""
+    if standing.job["state"] != "active" or row.next_run_time is None:
+        return None
+    now = datetime.fromisoformat(as_of)
+    if row.next_run_time > now.timestamp():
+        return None
+    stored = context.decode(row.row)
+    try:
+        next_fire(stored.schedule.trigger, previous=stored.next_run_time, now=now)
+    except InvalidTrigger as error:
+        return str(error)
+    return None
+
+
+class _Standing(NamedTuple):
+    """A job's dict without what time moves, and the function that the row names (``None``: it cannot be read).
+
+    ``is_plain``: its trigger is of a kind that can be sent. Others may hold triggers, or fail to be calculated.
+    """
+
+    job: JobDict
+    func: str | None
+    is_plain: bool
+
+
+@lru_cache(maxsize=20_000)
+def _standing(
+    decode: Callable[[JobRow], StoredJob],
+    row: DeclaredRow,
+    is_overridden: bool,
+    paused_or_not: bool | None,
+    last: datetime | None,
+) -> _Standing:
+    """A pure function of the stored bytes that are its arguments: so it may be remembered, and cannot be stale.
+
+    Callers copy the dict. ``last`` is the newest scheduled time, of jobs without a next one.
+    """
+    base = row.declared
+    try:
+        stored = decode(row.row)
+    except RowRefused as error:
+        return _Standing(_quarantined(row, str(error)), None, is_plain=False)
+    schedule = stored.schedule
+    enabled = is_enabled(stored, paused_or_not, base, last)
+    described = _described(_Same(schedule.trigger))
+    current = token(schedule, enabled, described)
+    as_declared = "override" if is_overridden or MOVED_FROM in base else "code"
+    fires = "active" if stored.next_run_time is not None else "finished"
+    job = {
+        "id": schedule.job_id,
+        "name": schedule.name,
+        "description": base.get("description", ""),
+        "state": fires if enabled else "paused",
+        "enabled": enabled,
+        "trigger": described.kind,
+        "trigger_args": described.args,
+        "timezone": described.timezone,
+        "schedule": described.words,
+        "next_run_time": None if stored.next_run_time is None else stored.next_run_time.isoformat(),
+        "source": as_declared if row.token == current else "outside",
+        "default": _default(base),
+        "misfire_grace_time": schedule.misfire_grace_time,
+        "coalesce": schedule.coalesce,
+        "max_instances": schedule.max_instances,
+        "executor": base.get("executor", schedule.executor),
+        "token": current,
+        "last_run": None,
+        "problem": None,
+        "as_of": "",
+    }
+    return _Standing(job, schedule.func, is_plain=described.kind in KINDS)
+
+
+class _Same:
+    """An object as a key: the codec gives rows with equal triggers the same one, and nothing changes it."""
+
+    __slots__ = ("trigger",)
+
+    def __init__(self, trigger: BaseTrigger) -> None:
+        self.trigger = trigger
+
+    def __hash__(self) -> int:
+        return id(self.trigger)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.trigger is other.trigger
+
+
+@lru_cache(maxsize=5_000)
+def _described(same: _Same) -> TriggerDescription:
+    return describe(same.trigger)
+
+
+def _default(base: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not base:
+        return None
+    return {"trigger": base["trigger"], "trigger_args": base["trigger_args"], "enabled": base["enabled"]}
+
+
+def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
+    base = row.declared
+    return {
+        "id": row.id,
+        "name": base.get("name", row.id),
+        "description": base.get("description", ""),
+        "state": "quarantined",
+        "enabled": False,
+        "trigger": None,
+        "trigger_args": None,
+        "timezone": None,
+        "schedule": "not known: the stored row cannot be read",
+        "next_run_time": None,
+        "source": "outside",
+        "default": _default(base),
+        "misfire_grace_time": None,
+        "coalesce": None,
+        "max_instances": None,
+        "executor": base.get("executor"),
+        "token": None,
+        "last_run": None,
+        "problem": problem,
+        "as_of": "",
+    }
+
+
+def run_summary(run: Run) -> dict[str, Any]:
+    """A run in a few fields, JSON-ready."""
+    return {
+        "id": run.id,
+        "state": run.state.value,
+        "scheduled_at": _iso(run.scheduled_at),
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+    }
+
+
+def run_dict(run: Run) -> dict[str, Any]:
+    """A run whole, JSON-ready."""
+    return {
+        "id": run.id,
+        "job_id": run.job_id,
+        "state": run.state.value,
+        "cause": run.cause.value,
+        "attempt": run.attempt,
+        "node": run.node,
+        "scheduled_at": _iso(run.scheduled_at),
+        "not_before": _iso(run.not_before),
+        "created_at": _iso(run.created_at),
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+        "covers": run.covers,
+        "covers_until": _iso(run.covers_until),
+        "error": run.error,
+        "progress": None if run.progress_done is None else {"done": run.progress_done, "total": run.progress_total},
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()
