@@ -1,0 +1,391 @@
+"""The engine: APScheduler's ``BackgroundScheduler`` with a claim loop in place of its own pass."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    EVENT_JOB_SUBMITTED,
+    JobExecutionEvent,
+    JobSubmissionEvent,
+)
+from apscheduler.executors.base import BaseExecutor
+from apscheduler.job import Job
+from apscheduler.schedulers import SchedulerAlreadyRunningError
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.util import undefined
+
+from gnomon.domain.run import RunState
+from gnomon.domain.triggers import KINDS, build, ensure_fires, next_fire
+from gnomon.engine.apscheduler_private import AdaptedScheduler, new_job
+from gnomon.engine.claims import Claimed, Claims, NextTimes
+from gnomon.engine.job_store import JobStore
+from gnomon.engine.leases import Lease
+from gnomon.engine.recorder import Recorder
+from gnomon.errors import ChangeRefused, GnomonError, InvalidInput, StoreError
+from gnomon.executors.contract import Execution, Executor, Outcome
+from gnomon.settings import Settings
+
+logger = logging.getLogger("gnomon.engine")
+
+_ALIAS = "default"
+#: While so many claims wait for room, no more are made: other nodes may have room.
+_MOST_BATCHES_WAITING = 4
+_ROOM_SECONDS = 0.02
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_SHORTEST_ROUND = 0.02
+_FIRST_BATCH = 50
+#: What is due may be in the hands of another node, or of a change: there is nothing to do but to look again.
+_LOCKED_SECONDS = 0.1
+#: Rows decoded ahead of time in one round; what is due meanwhile waits for no more than these.
+_ROWS_AHEAD = 200
+_STALLED_AFTER = 30.0
+
+
+_PLANNED_EVENTS = {
+    RunState.QUEUED: EVENT_JOB_SUBMITTED,
+    RunState.MISSED: EVENT_JOB_MISSED,
+    RunState.SKIPPED: EVENT_JOB_MAX_INSTANCES,
+}
+
+
+class _NoExecutor(BaseExecutor):  # type: ignore[misc]
+    """APScheduler wants a default executor; runs go to Gnomon's."""
+
+    def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
+        raise NotImplementedError
+
+
+class Engine(AdaptedScheduler):
+    """Fires what stands in the store, once for each due time, beside any number of others.
+
+    APScheduler's own methods work, started or not: ``add_job``, ``modify_job``, ``reschedule_job``, ``pause_job``,
+    ``resume_job``, ``remove_job``, ``get_job(s)``, listeners. They differ where APScheduler loses something: a
+    rescheduled job that was paused stays paused, one whose trigger is exhausted is kept, next run times are counted
+    from now and never in the past.
+    """
+
+    def __init__(
+        self, job_store: JobStore, executors: Mapping[str, Executor], settings: Settings, *, timezone: Any
+    ) -> None:
+        self.job_store = job_store
+        self.executor_names = frozenset(executors)
+        self._store = job_store.store
+        self._settings = settings
+        super().__init__(
+            timezone=timezone,
+            jobstores={_ALIAS: job_store},
+            executors={_ALIAS: _NoExecutor()},
+            job_defaults={"misfire_grace_time": 3600, "coalesce": True, "max_instances": 1},
+        )
+        job_store._scheduler, job_store._alias = self, _ALIAS
+        self.claims = Claims(self._store, job_store.decode, job_store.codec, job_store.functions)
+        self.recorder = Recorder(self._store, executors, self._on_finished)
+        self.lease = Lease(
+            self._store,
+            settings,
+            held=self.recorder.held,
+            health=self.health,
+            manifest=job_store.functions.manifest,
+        )
+        self._feed = self._store.database.dialect.feed()
+        self._passed_at: float | None = None
+        self._pause = _FIRST_PAUSE
+        self._reconsidered_at = 0.0
+        self._is_hinted = False
+        self._trouble: tuple[str, float] | None = None
+        self._starting = threading.Lock()
+        self._is_inherited = False
+        self._store.database.in_child(self._forked)
+
+    # -- life
+
+    def start(self, paused: bool = False) -> None:
+        """Fire jobs from here on. Raises ``SchedulerAlreadyRunningError``."""
+        if self._is_inherited:
+            raise GnomonError(
+                "this scheduler was running when its process was forked, and its threads stayed with the parent; "
+                "start it after the fork, or make another Scheduler here"
+            )
+        with self._starting, ExitStack() as undone:
+            if self.running:
+                raise SchedulerAlreadyRunningError
+            self.lease.start()
+            undone.callback(self.lease.shutdown)
+            self.recorder.start()
+            undone.callback(self.recorder.shutdown, False)
+            super().start(paused=paused)
+            undone.pop_all()
+        self._feed.start(self._hinted)
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Stop claiming; with ``wait``, return when what runs has ended. The store can still be read and written."""
+        self._feed.stop()
+        super().shutdown(wait)
+        self.recorder.shutdown(wait)
+        self.lease.shutdown()
+
+    def _forked(self) -> None:
+        """This is a forked child. What ran, runs in the parent; here only the store is used."""
+        self._is_inherited = self._is_inherited or self.running
+        self._starting = threading.Lock()
+        self.forget_threads()
+
+    def health(self) -> dict[str, Any]:
+        """Whether the loop goes round and the store can be written, from their own signs of life."""
+        now = time.monotonic()
+        trouble = self._trouble or self.recorder.trouble
+        stalled = self._passed_at is None or now - self._passed_at > _STALLED_AFTER
+        return {
+            "loop": "stopped" if not self.running else "paused" if self.is_paused else "stalled" if stalled else "ok",
+            "last_pass_seconds_ago": None if self._passed_at is None else round(now - self._passed_at, 3),
+            "store": "ok" if trouble is None else "unavailable",
+            "store_error": None if trouble is None else trouble[0],
+            "store_error_seconds": None if trouble is None else round(now - trouble[1], 3),
+            "queued": self.recorder.backlog,
+            "running": self.recorder.running,
+            "set_aside": dict(self.claims.set_aside),
+        }
+
+    # -- the loop
+
+    def one_pass(self) -> float:
+        """Claim what is due and hand it over; return the seconds to sleep. No exception leaves it."""
+        if not self.is_processing:
+            self._passed_at = time.monotonic()
+            return self._settings.longest_sleep
+        if self._passed_at is not None:
+            # Hints come in crowds, from every commit of every process; a look for each would keep a core busy.
+            time.sleep(max(0.0, min(self._passed_at + _SHORTEST_ROUND - time.monotonic(), _SHORTEST_ROUND)))
+        began = time.monotonic()
+        try:
+            wait = self._claim_all()
+        except BaseException as error:  # what a trigger of the application raises must not end the loop, either
+            self._failed(error, began)
+            wait, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
+        else:
+            self._pause = _FIRST_PAUSE
+            if self._trouble is not None:
+                logger.info("the store can be read again")
+                self._trouble = None
+        self._passed_at = time.monotonic()
+        return wait
+
+    def _claim_all(self) -> float:
+        batch = self._settings.claim_batch
+        self._reconsider()
+        while self.is_processing:
+            self._passed_at = time.monotonic()
+            next_times = self.claims.next_times()
+            if not (next_times.is_due or next_times.is_waiting):
+                more = self.claims.look_ahead(next_times.now, limit=_ROWS_AHEAD)
+                spent = time.monotonic() - self._passed_at
+                return 0.0 if more else max(self._until(next_times) - spent, 0.0)
+            if self.recorder.backlog >= batch * _MOST_BATCHES_WAITING:
+                return _ROOM_SECONDS
+            found = 0
+            if next_times.is_due:
+                # The first of a crowd start while the rest is claimed.
+                limit = batch if self.recorder.backlog else min(batch, _FIRST_BATCH)
+                with self.lease.claiming:
+                    due = self.claims.due(self.lease.node_id, limit=limit)
+                    self.recorder.enqueue(due.runs)
+                self._tell_planned(due)
+                found += due.found
+            if next_times.is_waiting:
+                with self.lease.claiming:
+                    waiting = self.claims.waiting(self.lease.node_id, limit=batch)
+                    self.recorder.enqueue(waiting.runs)
+                found += waiting.found
+            if not found:
+                return _LOCKED_SECONDS
+        return 0.0
+
+    def _until(self, next_times: NextTimes) -> float:
+        longest = self._settings.longest_sleep
+        if next_times.first is None:
+            return longest
+        return min((next_times.first - next_times.now).total_seconds(), longest)
+
+    def _hinted(self) -> None:
+        self._is_hinted = True
+        self.wakeup()
+
+    def _reconsider(self) -> None:
+        """Give jobs that were set aside another chance: soon after a hint, and now and then without one.
+
+        Not every program that mends a row leaves a hint.
+        """
+        elapsed = time.monotonic() - self._reconsidered_at
+        if self.claims.set_aside and elapsed > (1.0 if self._is_hinted else self._settings.longest_sleep):
+            self._is_hinted = False
+            self._reconsidered_at = time.monotonic()
+            self.claims.reconsider()
+
+    def _failed(self, error: BaseException, began: float) -> None:
+        if isinstance(error, StoreError):
+            if self._trouble is None:
+                logger.warning("nothing can be claimed now, and will be: %s", error)
+        else:
+            logger.exception("a pass failed; the loop goes on")
+        if self._trouble is None:
+            self._trouble = (str(error), began)
+
+    # -- listeners
+
+    def _tell_planned(self, claimed: Claimed) -> None:
+        for planned in claimed.planned:
+            code = _PLANNED_EVENTS.get(planned.state)
+            if code is None or not self.has_listener(code):
+                continue
+            if code == EVENT_JOB_MISSED:
+                self.tell(JobExecutionEvent(code, planned.job_id, _ALIAS, planned.scheduled_at))
+            else:
+                self.tell(JobSubmissionEvent(code, planned.job_id, _ALIAS, [planned.scheduled_at]))
+
+    def _on_finished(self, execution: Execution, outcome: Outcome) -> None:
+        code = EVENT_JOB_EXECUTED if outcome.state is RunState.SUCCEEDED else EVENT_JOB_ERROR
+        if self.has_listener(code):
+            self.tell(
+                JobExecutionEvent(
+                    code,
+                    execution.job_id,
+                    _ALIAS,
+                    execution.scheduled_at,
+                    retval=outcome.result,
+                    exception=outcome.exception,
+                    traceback=outcome.error,
+                )
+            )
+
+    # -- APScheduler's own methods
+
+    def writing(self) -> AbstractContextManager[Any]:
+        """The transaction that a change is made in; joins the one that is open."""
+        return self._store.database.transaction("change")
+
+    def after_commit(self, callback: Any) -> None:
+        """Call back when the open transaction has committed."""
+        self._store.database.after_commit(callback)
+
+    def add_jobstore(self, jobstore: Any, alias: str = _ALIAS, **options: Any) -> None:
+        """Gnomon has one store; others would have schedules that no page shows."""
+        if not isinstance(jobstore, JobStore):
+            raise InvalidInput("jobstore", jobstore, "the engine has its one store; give its URL to Scheduler(...)")
+        super().add_jobstore(jobstore, alias, **options)
+
+    def add_job(
+        self,
+        func: Any,
+        trigger: Any = None,
+        args: Any = None,
+        kwargs: Any = None,
+        id: str | None = None,
+        name: str | None = None,
+        misfire_grace_time: Any = undefined,
+        coalesce: Any = undefined,
+        max_instances: Any = undefined,
+        next_run_time: Any = undefined,
+        jobstore: str = _ALIAS,
+        executor: str = _ALIAS,
+        replace_existing: bool = False,
+        **trigger_args: Any,
+    ) -> Job:
+        """APScheduler's ``add_job``, carried out at once, started or not."""
+        given = {"misfire_grace_time": misfire_grace_time, "coalesce": coalesce, "max_instances": max_instances}
+        policies = {**self.job_defaults(), **{k: v for k, v in given.items() if v is not undefined}}
+        made = self._create_trigger(trigger, trigger_args)
+        if next_run_time is undefined:
+            # Without a trigger, or with a date that has passed, APScheduler means "at once".
+            is_past = isinstance(made, DateTrigger) and made.run_date <= self._now()
+            next_run_time = made.run_date if is_past else self._first_fire(made)
+        attributes: dict[str, Any] = {"name": name} if name else {}
+        job = new_job(
+            self,
+            job_id=id or uuid4().hex,
+            trigger=made,
+            executor=executor,
+            func=func,
+            args=tuple(args or ()),
+            kwargs=dict(kwargs or {}),
+            next_run_time=next_run_time,
+            **policies,
+            **attributes,
+        )
+        with self.writing():
+            self.store_job(job, jobstore, replace_existing)
+        return job
+
+    def modify_job(self, job_id: str, jobstore: str | None = None, **changes: Any) -> Job:
+        """APScheduler's ``modify_job``; a new trigger without a next run time gets one."""
+        with self.writing():
+            job, alias = self.find_job(job_id, jobstore)
+            if "trigger" in changes and "next_run_time" not in changes:
+                first = self._first_fire(changes["trigger"])
+                changes["next_run_time"] = None if self._is_paused(job) else first
+            return self.write_back(job, alias, changes)
+
+    def reschedule_job(self, job_id: str, jobstore: str | None = None, trigger: Any = None, **trigger_args: Any) -> Job:
+        """Give a job another trigger. The next run is counted from now; a paused job stays paused.
+
+        Raises ``InvalidTrigger`` if the trigger would not fire within five years.
+        """
+        return self.modify_job(job_id, jobstore, trigger=self._create_trigger(trigger, trigger_args))
+
+    def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
+        """Do not fire a job until it is resumed."""
+        return self.modify_job(job_id, jobstore, next_run_time=None)
+
+    def resume_job(self, job_id: str, jobstore: str | None = None) -> Job:
+        """Fire a paused job again, counted from now. Raises ``ChangeRefused`` if its trigger has no time left."""
+        with self.writing():
+            job, alias = self.find_job(job_id, jobstore)
+            following = next_fire(job.trigger, previous=None, now=self._now())
+            if following is None:
+                raise ChangeRefused(f"job {job_id!r} has no time left to run at; give it another schedule")
+            return self.write_back(job, alias, {"next_run_time": following})
+
+    def remove_all_jobs(self, jobstore: str | None = None) -> None:
+        """Remove the rows of all jobs. Their runs stay in the ledger."""
+        with self.writing():
+            super().remove_all_jobs(jobstore)
+
+    def remove_job(self, job_id: str, jobstore: str | None = None) -> None:
+        """Remove a job's row. Its runs stay in the ledger."""
+        with self.writing():
+            super().remove_job(job_id, jobstore)
+
+    def get_job(self, job_id: str, jobstore: str | None = None) -> Job | None:
+        """The job of this id, or ``None``."""
+        return self.job_store.lookup_job(job_id)
+
+    def get_jobs(self, jobstore: str | None = None, pending: Any = None) -> list[Job]:
+        """Every stored job whose row decodes."""
+        return self.job_store.get_all_jobs()
+
+    def _create_trigger(self, trigger: Any, trigger_args: dict[str, Any]) -> BaseTrigger:
+        if isinstance(trigger, str) and trigger in KINDS:
+            return build(trigger, trigger_args, timezone=self.timezone, now=self._store.database.local_now())
+        return super()._create_trigger(trigger, trigger_args)
+
+    def _first_fire(self, trigger: BaseTrigger) -> datetime:
+        return ensure_fires(trigger, now=self._now())
+
+    def _is_paused(self, job: Job) -> bool:
+        """Without a next run time, and with one to come if it were resumed."""
+        return job.next_run_time is None and next_fire(job.trigger, previous=None, now=self._now()) is not None
+
+    def _now(self) -> datetime:
+        return self._store.database.now().astimezone(UTC)

@@ -1,0 +1,124 @@
+"""Which code a job runs. Functions come from code: no row and no request can name one that code did not offer."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gnomon.domain.declaration import Declaration, Retries
+from gnomon.domain.manifest import Manifest
+from gnomon.domain.schedule import Schedule
+from gnomon.engine.apscheduler_private import reference_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a run calls, and how."""
+
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    executor: str
+    retries: Retries = field(default_factory=Retries)
+    timeout: float | None = None
+    rerun_lost: bool = False
+
+
+class Functions:
+    """Finds a job's code: its declaration, a function that this process has added, or one within ``allow``.
+
+    ``allow`` holds module prefixes (``"myapp.jobs"`` allows that module and those below it).
+    """
+
+    def __init__(self, allow: Sequence[str] = ()) -> None:
+        self._allow = tuple(allow)
+        self._declared: dict[str, Declaration] = {}
+        self._added: dict[str, Callable[..., Any]] = {}
+        self._manifest: Manifest | None = None
+        self._lock = threading.Lock()
+
+    def declare(self, declaration: Declaration) -> None:
+        """The code of a declared job."""
+        with self._lock:
+            self._declared[declaration.job_id] = declaration
+            self._manifest = None
+        self.add(reference_of(declaration.func), declaration.func)
+
+    def declares(self, job_id: str) -> bool:
+        """Whether the code of a job is known by its id."""
+        return job_id in self._declared
+
+    def manifest(self) -> Manifest:
+        """What this process has code for."""
+        with self._lock:
+            if self._manifest is None:
+                self._manifest = Manifest(frozenset(self._declared), frozenset(self._added), frozenset(self._allow))
+            return self._manifest
+
+    def add(self, reference: str, func: Callable[..., Any]) -> None:
+        """A function that code in this process has declared, or handed to ``add_job``.
+
+        One that others share their reference with (lambdas, functions in functions) can't be found by it.
+        """
+        if self._added.get(reference) is func or not is_unique(reference):
+            return
+        with self._lock:
+            self._added[reference] = func
+            self._manifest = None
+
+    def find(self, schedule: Schedule) -> Task | None:
+        """The code of a stored job, or ``None``: then it is kept, shown as orphaned, and not fired here."""
+        declaration = self._declared.get(schedule.job_id)
+        if declaration is not None:
+            return Task(
+                func=declaration.func,
+                args=declaration.args,
+                kwargs=declaration.kwargs,
+                executor=declaration.executor,
+                retries=declaration.retries,
+                timeout=declaration.timeout,
+                rerun_lost=declaration.rerun_lost,
+            )
+        func = self.named(schedule.func)
+        if func is None:
+            return None
+        # What APScheduler calls "default" is whatever suits the function.
+        executor = executor_for(func) if schedule.executor == "default" else schedule.executor
+        return Task(func=func, args=schedule.args, kwargs=schedule.kwargs, executor=executor)
+
+    def named(self, reference: str) -> Callable[..., Any] | None:
+        """The function of a textual reference ``module:qualified.name``, if this process may run it."""
+        func = self._added.get(reference)
+        if func is None and self._is_allowed(reference):
+            func = _imported(reference)
+            if func is not None:
+                self.add(reference, func)
+        return func
+
+    def _is_allowed(self, reference: str) -> bool:
+        return Manifest(allow=frozenset(self._allow)).runs("", reference)
+
+
+def is_unique(reference: str) -> bool:
+    """Whether a reference names one function, and not each lambda or local function of a module."""
+    return "<" not in reference
+
+
+def executor_for(func: Callable[..., Any]) -> str:
+    """The executor of a function for which none was named."""
+    return "asyncio" if inspect.iscoroutinefunction(func) else "threads"
+
+
+def _imported(reference: str) -> Callable[..., Any] | None:
+    module, _, path = reference.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for name in path.split("."):
+            found = getattr(found, name)
+    except (Exception, SystemExit):  # an import runs the application's code, which may raise anything
+        return None
+    return found if callable(found) else None
