@@ -1,0 +1,404 @@
+"""``Scheduler``: what users hold. Wires the parts, starts and stops them, and names the use cases."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import tzinfo
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from tzlocal import get_localzone_name
+
+from gnomon.domain.change import Author, Change
+from gnomon.domain.crontab_file import CrontabJob
+from gnomon.domain.declaration import Declaration, Retries
+from gnomon.domain.run import Run, RunState
+from gnomon.domain.triggers import BaseTrigger, build
+from gnomon.engine import Engine, JobStore
+from gnomon.engine.apscheduler_private import reference_of
+from gnomon.engine.functions import executor_for
+from gnomon.errors import DuplicateJob, GnomonError, InvalidInput, RunNotFound
+from gnomon.executors import (
+    CommandsExecutor,
+    CoroutinesExecutor,
+    ProcessesExecutor,
+    ThreadsExecutor,
+    is_coming_up,
+    run_command,
+)
+from gnomon.executors.contract import Executor
+from gnomon.operations import change, declare, import_crontab, read, run_now
+from gnomon.operations.ports import Context
+from gnomon.operations.preview import ChangePreview, Preview, preview_change, preview_trigger
+from gnomon.settings import Settings
+from gnomon.store import Clock, SqlEngine, Store
+
+logger = logging.getLogger("gnomon")
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_RETRY_OPTIONS = {"retries": "count", "retry_delay": "delay", "retry_backoff": "backoff"}
+#: Kinds whose start, where none is given, is the moment of their making.
+_STARTS_NOW = frozenset({"interval", "calendarinterval"})
+_OPTIONS = frozenset(
+    {
+        "description",
+        "enabled",
+        "misfire_grace_time",
+        "coalesce",
+        "max_instances",
+        "executor",
+        "args",
+        "kwargs",
+        "timeout",
+        "rerun_lost",
+    }
+)
+
+
+class Scheduler:
+    """Fires the recurring jobs of an application, and lets people change when they fire.
+
+    ``store`` is ``sqlite:///path.db``, ``postgresql://…`` or an SQLAlchemy engine. ``timezone`` (an IANA name; the
+    machine's where absent) is what triggers count in that name none. ``allow`` lists module prefixes whose functions
+    and classes rows may name.
+
+    Reads and changes work on a scheduler that was never started: in a web worker, a script, a shell.
+    """
+
+    def __init__(
+        self,
+        store: str | SqlEngine = "sqlite:///gnomon.db",
+        *,
+        timezone: str | tzinfo | None = None,
+        allow: Sequence[str] = (),
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.timezone = timezone or get_localzone_name()
+        self._store = Store(store, lock_timeout=self.settings.lock_timeout, clock=clock)
+        job_store = JobStore(store=self._store, allow=allow)
+        self._functions = job_store.functions
+        self._declarations: dict[str, Declaration] = {}
+        self._built: dict[str, BaseTrigger] = {}
+        self.engine = Engine(job_store, self._executors(), self.settings, timezone=self.timezone)
+        self._context = Context(self._store, self.engine, job_store.decode, self._functions.manifest)
+
+    # -- declaring
+
+    def job(
+        self, trigger: str | BaseTrigger, expression: str | None = None, **options: Any
+    ) -> Callable[[_Function], _Function]:
+        """Declare the decorated function as a job; see ``register``. Can be applied several times, with several ids."""
+
+        def declare_it(func: _Function) -> _Function:
+            self.register(func, trigger, expression, **options)
+            return func
+
+        return declare_it
+
+    def register(
+        self, func: Callable[..., Any], trigger: str | BaseTrigger, expression: str | None = None, **options: Any
+    ) -> Declaration:
+        """Declare a job: what runs, and when it runs until somebody changes that.
+
+        ``trigger`` is ``cron``, ``interval``, ``date``, ``calendarinterval`` or ``crontab`` (with the five-field
+        ``expression``), its arguments among ``options``; or a trigger object. The other options:
+
+        ``id`` (the function's name), ``name``, ``description`` (the docstring's first line), ``enabled`` (True),
+        ``misfire_grace_time`` (seconds a run may be late, 3600), ``coalesce`` (True: of several overdue times only
+        the last runs), ``max_instances`` (1, counted over all nodes), ``executor`` (``threads``; ``asyncio`` for
+        coroutine functions; ``processes``; ``command``), ``args``, ``kwargs``, ``retries`` (0), ``retry_delay``
+        (10 seconds), ``retry_backoff`` (2), ``timeout`` (seconds), ``rerun_lost`` (False).
+
+        Raises ``DuplicateJob``, ``InvalidTrigger``, ``InvalidInput``.
+        """
+        if not callable(func):
+            raise InvalidInput("func", func, "give a function")
+        job_id = options.pop("id", None) or _plain_name(func)
+        name = options.pop("name", None) or job_id
+        policies = {key: options.pop(key) for key in list(options) if key in _OPTIONS}
+        retries = {field: options.pop(key) for key, field in _RETRY_OPTIONS.items() if key in options}
+        if expression is not None:
+            options["expression"] = expression
+        policies.setdefault("description", _first_line(func))
+        policies.setdefault("executor", executor_for(func))
+        policies["args"] = tuple(policies.get("args", ()))
+        made, fixed_start = self._declared_trigger(trigger, options)
+        declaration = Declaration(
+            job_id=job_id,
+            func=func,
+            trigger=made,
+            fixed_start=fixed_start,
+            name=name,
+            retries=Retries(**retries),
+            **policies,
+        )
+        if declaration.executor not in self.engine.executor_names:
+            known = ", ".join(sorted(self.engine.executor_names))
+            raise InvalidInput("executor", declaration.executor, f"there are {known}")
+        earlier = self._declarations.get(job_id)
+        if earlier is not None:
+            raise DuplicateJob(job_id, reference_of(earlier.func), reference_of(func))
+        self._declarations[job_id] = declaration
+        self._functions.declare(declaration)
+        if self.engine.running:
+            declare.start_all(self._context, [declaration])
+        return declaration
+
+    @property
+    def declarations(self) -> Mapping[str, Declaration]:
+        """What the code has declared, by id."""
+        return dict(self._declarations)
+
+    # -- life
+
+    def start(self) -> None:
+        """Open the store, store jobs that are new, and fire from here on."""
+        if is_coming_up():
+            raise GnomonError(
+                "a worker process of the processes executor imports the main script and would start a scheduler of its "
+                "own; put what starts it under `if __name__ == '__main__':`"
+            )
+        self.open()
+        self.start_all_jobs()
+        self.engine.start()
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Fire nothing more; with ``wait``, return when what runs has ended."""
+        if self.engine.running:
+            self.engine.shutdown(wait)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shutdown(wait=True)
+        self.close()
+
+    def open(self) -> None:
+        """Connect to the store and check its tables. Done by everything that needs it.
+
+        Raises ``StoreUnavailable``, ``StoreNotMigrated``, ``StoreTooNew``.
+        """
+        self._store.open()
+
+    def close(self) -> None:
+        """Give the store's connections back. The scheduler can be used again; it connects again."""
+        self._store.close()
+
+    @property
+    def store(self) -> Store:
+        """The store, opened."""
+        self._store.open()
+        return self._store
+
+    def health(self) -> dict[str, Any]:
+        """Signs of life of the loop and the store; ``status`` is ``ok`` if all is well."""
+        health = self.engine.health()
+        well = health["loop"] in {"ok", "stopped"} and health["store"] == "ok"
+        return {"status": "ok" if well else "failing", **health}
+
+    # -- schedules
+
+    def start_all_jobs(self) -> list[str]:
+        """Store the declared jobs that are not stored, and return their ids.
+
+        A job whose schedule is stored keeps it: trigger, paused or not, next run time.
+        """
+        self.open()
+        return declare.start_all(self._context, list(self._declarations.values()))
+
+    def get_all_jobs(self) -> list[dict[str, Any]]:
+        """Every stored job as a JSON-ready dict, by next run time; taken from the stored rows."""
+        self.open()
+        return read.read_jobs(self._context)
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        """One stored job as a JSON-ready dict. Raises ``JobNotFound``."""
+        self.open()
+        return read.read_job(self._context, job_id)
+
+    def update_job_schedule(
+        self, job_id: str, trigger: str | BaseTrigger, expression: str | None = None, **trigger_args: Any
+    ) -> bool:
+        """Give a job another trigger. ``False`` if that was refused or failed: then nothing has changed, for no
+        reader, and the log says why. ``change_job`` does the same and raises instead."""
+        try:
+            self.change_job(job_id, trigger=trigger, trigger_args=_with(expression, trigger_args))
+        except Exception as error:
+            logger.warning("the schedule of job %r was not changed: %s", job_id, error)
+            return False
+        return True
+
+    def change_job(
+        self,
+        job_id: str,
+        *,
+        trigger: str | BaseTrigger | None = None,
+        trigger_args: Mapping[str, Any] | None = None,
+        author: Author | None = None,
+        **fields: Any,
+    ) -> dict[str, Any]:
+        """Change fields of a job in one transaction and return the job as it then stands.
+
+        ``fields``: ``enabled``, ``misfire_grace_time``, ``coalesce``, ``max_instances``; what is absent stays, and
+        so does the time zone where ``trigger_args`` name none. The next run is counted from now, and a paused job
+        stays paused. Raises ``JobNotFound``, ``InvalidTrigger``, ``InvalidInput``, ``ChangeRefused`` or
+        ``StoreError``; then nothing has changed.
+        """
+        self.open()
+        made = None
+        if trigger is not None:
+            made = self._making(trigger, trigger_args or {})
+        elif trigger_args:
+            raise InvalidInput("trigger", None, "trigger_args need a trigger: name its kind")
+        patch = change.Patch(trigger=made, enabled=fields.pop("enabled", None), policies=fields)
+        return change.change_job(self._context, job_id, patch, author or Author())
+
+    def pause_job(self, job_id: str, *, author: Author | None = None) -> bool:
+        """Do not fire a job until it is resumed. Raises ``JobNotFound``."""
+        self.change_job(job_id, enabled=False, author=author)
+        return True
+
+    def resume_job(self, job_id: str, *, author: Author | None = None) -> bool:
+        """Fire a paused job again, counted from now. Raises ``JobNotFound``, ``ChangeRefused`` if it has finished."""
+        self.change_job(job_id, enabled=True, author=author)
+        return True
+
+    def import_crontab(self, jobs: Sequence[CrontabJob], *, author: Author | None = None) -> list[str]:
+        """Store lines of a crontab as paused command jobs; return the ids of those that were not stored.
+
+        A node runs them if it allows ``gnomon.executors.commands``.
+        """
+        self.open()
+        return import_crontab.import_jobs(self._context, jobs, run_command, author or Author())
+
+    def run_job(self, job_id: str) -> int:
+        """Run a job once now, on any living node that has its code; return the run's id.
+
+        Raises ``JobNotFound``, ``ChangeRefused``.
+        """
+        self.open()
+        return run_now.run_now(self._context, job_id)
+
+    def build_trigger(self, trigger: str | BaseTrigger, trigger_args: Mapping[str, Any]) -> BaseTrigger:
+        """A trigger object, checked. Raises ``InvalidTrigger``."""
+        if isinstance(trigger, BaseTrigger):
+            if trigger_args:
+                name, value = next(iter(trigger_args.items()))
+                raise InvalidInput(name, value, "a trigger object takes no arguments")
+            return trigger
+        return build(trigger, trigger_args, timezone=self.timezone, now=self._store.database.local_now())
+
+    def preview(
+        self, trigger: str | BaseTrigger, expression: str | None = None, *, count: int = 5, **trigger_args: Any
+    ) -> Preview:
+        """The next fire times that a trigger would have. Raises ``InvalidTrigger``."""
+        self.open()
+        made = self.build_trigger(trigger, _with(expression, trigger_args))
+        return preview_trigger(self._context, made, count=count)
+
+    def preview_change(
+        self,
+        job_id: str,
+        trigger: str | BaseTrigger,
+        expression: str | None = None,
+        *,
+        count: int = 5,
+        **trigger_args: Any,
+    ) -> ChangePreview:
+        """A job's next fire times as it stands, and as it would be."""
+        self.open()
+        zone = read.read_job(self._context, job_id)["timezone"]
+        made = self._making(trigger, _with(expression, trigger_args))(zone)
+        return preview_change(self._context, job_id, made, count=count)
+
+    # -- runs and changes
+
+    def runs(
+        self, job_id: str | None = None, *, states: Iterable[RunState] = (), limit: int = 50, before: int | None = None
+    ) -> list[Run]:
+        """Lines of the ledger, newest first; ``before`` is a run's id to page on from."""
+        return self.store.ledger.newest(job_id=job_id, states=states, limit=limit, before=before)
+
+    def run(self, run_id: int) -> Run:
+        """One line of the ledger. Raises ``RunNotFound``."""
+        found = self.store.ledger.get(run_id)
+        if found is None:
+            raise RunNotFound(run_id)
+        return found
+
+    def output(self, run_id: int, *, after: int = -1) -> list[Any]:
+        """What a run wrote: pieces with ``seq``, ``at``, ``stream``, ``text``, from the one after ``after``."""
+        return self.store.ledger.output(run_id, after=after)
+
+    def cancel_run(self, run_id: int) -> bool:
+        """End a run of this process early; ``False`` where its executor can't, or it does not run here."""
+        return self.engine.recorder.cancel(run_id)
+
+    def changes(self, job_id: str | None = None, *, limit: int = 50) -> list[Change]:
+        """The audit log, newest first."""
+        return self.store.records.changes(job_id, limit=limit)
+
+    def asgi(self, *, hosts: Sequence[str] = ("127.0.0.1", "localhost", "[::1]")) -> Any:
+        """The API as an ASGI application, to serve alone or to mount into another.
+
+        ``hosts`` are the names it answers to. It asks nobody who he is: behind any other name than this machine's own,
+        the application that it is mounted into has to.
+        """
+        # Up the layers, and only when called: a scheduler without a web server needs no web framework.
+        from gnomon.api import make_application
+
+        return make_application(self, hosts=tuple(hosts))
+
+    # -- wiring
+
+    def _making(self, trigger: str | BaseTrigger, args: Mapping[str, Any]) -> Callable[[str], BaseTrigger]:
+        """Makes a trigger for a job that there is: it counts in the job's time zone unless another is named."""
+        if isinstance(trigger, BaseTrigger):
+            made = self.build_trigger(trigger, args)
+            return lambda _zone: made
+        now = self._store.database.local_now()
+        return lambda zone: build(trigger, args, timezone=zone or self.timezone, now=now)
+
+    def _declared_trigger(self, trigger: str | BaseTrigger, args: Mapping[str, Any]) -> tuple[BaseTrigger, bool]:
+        """The trigger, and whether its start was given rather than taken from the clock."""
+        if isinstance(trigger, BaseTrigger):
+            # APScheduler fills in "now" with its microseconds; people do not write those.
+            start = getattr(trigger, "start_date", None)
+            return self.build_trigger(trigger, args), getattr(start, "microsecond", 0) == 0
+        if "start_date" not in args and trigger in _STARTS_NOW:
+            return self.build_trigger(trigger, args), False
+        # Thousands of jobs may share a few schedules; nothing changes a trigger, so they share the object as well.
+        key = repr((trigger, sorted(args.items())))
+        if key not in self._built:
+            self._built[key] = self.build_trigger(trigger, args)
+        return self._built[key], True
+
+    def _executors(self) -> dict[str, Executor]:
+        settings, limit = self.settings, self.settings.output_limit
+        return {
+            "threads": ThreadsExecutor(settings.threads, output_limit=limit),
+            "asyncio": CoroutinesExecutor(settings.coroutines, output_limit=limit),
+            "processes": ProcessesExecutor(settings.processes, output_limit=limit),
+            "command": CommandsExecutor(settings.commands, output_limit=limit),
+        }
+
+
+def _with(expression: str | None, trigger_args: dict[str, Any]) -> dict[str, Any]:
+    return trigger_args if expression is None else {**trigger_args, "expression": expression}
+
+
+def _plain_name(func: Callable[..., Any]) -> str:
+    func = getattr(func, "func", func)  # functools.partial
+    return getattr(func, "__name__", type(func).__name__)
+
+
+def _first_line(func: Callable[..., Any]) -> str:
+    return (inspect.getdoc(func) or "").strip().partition("\n")[0][:500]
