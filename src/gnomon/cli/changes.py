@@ -1,0 +1,283 @@
+"""``gnomon set``, ``pause`` and ``resume``: changing when jobs fire."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gnomon.cli import moments
+from gnomon.cli.exits import BadUsage
+from gnomon.cli.jobs import next_run, policy_text
+from gnomon.cli.nodes import say_if_nobody_fires
+from gnomon.cli.options import JsonOption, YesOption, flag
+from gnomon.cli.output import confirm, in_one_line, listing, print_json, screen
+from gnomon.cli.store_option import AppOption, StoreOption, opened
+from gnomon.cli.trigger_words import kinds_help, trigger_arguments
+from gnomon.domain.change import Author, Origin
+from gnomon.domain.declaration import check_policies
+from gnomon.errors import ChangeRefused, GnomonError, InvalidInput
+from gnomon.operations.preview import ChangePreview, Preview
+from gnomon.scheduler import Scheduler
+
+_FIRE_TIMES = 5
+_LONGEST_REASON = 1000
+
+ReasonOption = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the log of changes.", show_default=False)
+]
+JobsArgument = Annotated[list[str], typer.Argument(metavar="JOB", help="Ids of jobs.")]
+
+SET_HELP = f"""Change when a job fires, or how.
+
+Shows the schedule and the next fire times before and after, and asks. The next run is counted from now; a paused job
+stays paused. The time zone stays as it is unless timezone= is given. Nothing restarts.
+
+Examples:
+  gnomon set nightly cron hour=4 minute=30 --reason "the export is late"
+  gnomon set nightly crontab "0 4 * * 1-5"
+  gnomon set tick interval minutes=5 --yes
+  gnomon set tick --max-instances 2 --misfire-grace-time 60 --no-coalesce
+
+Kinds and their arguments:
+
+{kinds_help()}"""
+
+
+def set_(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of a job.")],
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="The kind of the new trigger.")] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="The trigger's arguments, see above.")
+    ] = None,
+    misfire_grace_time: Annotated[
+        str | None,
+        typer.Option("--misfire-grace-time", metavar="SECONDS", help="How late a run may start; none for no limit."),
+    ] = None,
+    coalesce: Annotated[
+        bool | None, flag("--coalesce/--no-coalesce", help="Of several overdue times, only the last runs.")
+    ] = None,
+    max_instances: Annotated[
+        int | None, typer.Option("--max-instances", metavar="NUMBER", help="How many runs may be active at once.")
+    ] = None,
+    reason: ReasonOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    app: AppOption = None,
+) -> None:
+    policies = _policies(misfire_grace_time, coalesce, max_instances)
+    author = author_of(reason)
+    if kind is None and not policies:
+        raise BadUsage("say what to set: a kind with its arguments, or an option; `gnomon set --help` shows them")
+    with opened(store, app) as scheduler:
+        before = scheduler.get_job(job)
+        if before["state"] == "quarantined":
+            raise ChangeRefused(f"job {job!r} cannot be changed: {before['problem']}; mend or remove its row")
+        comparison = None
+        if kind is not None:
+            comparison = _comparison(scheduler, before, kind, trigger_arguments(kind, words or []))
+        differing = {name: value for name, value in policies.items() if before[name] != value}
+        if comparison is None and not differing:
+            _say_nothing_changed(before, as_json)
+            return
+        confirm(
+            f"Change {in_one_line(job)}?",
+            yes=yes,
+            show=lambda console: _show_difference(console, before, comparison, differing),
+            as_json=as_json,
+        )
+        if scheduler.get_job(job)["token"] != before["token"]:
+            raise ChangeRefused(f"somebody else has just changed job {job!r}; nothing was changed here, look again")
+        fields: dict[str, Any] = dict(differing)
+        if comparison is not None:
+            trigger = comparison.after.trigger
+            fields |= {"trigger": trigger.kind, "trigger_args": trigger.args}
+        after = scheduler.change_job(job, author=author, **fields)
+        _say_done(scheduler, after, as_json, "changed")
+
+
+def pause(
+    jobs: JobsArgument,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    app: AppOption = None,
+) -> None:
+    """Do not fire jobs until they are resumed.
+
+    Examples:
+      gnomon pause nightly --reason "the warehouse moves"
+      gnomon pause nightly weekly
+    """
+    author = author_of(reason)
+    with opened(store, app) as scheduler:
+        words = ("paused", "was paused already")
+        _each(scheduler, jobs, as_json, words, lambda job: scheduler.pause_job(job, author=author))
+
+
+def resume(
+    jobs: JobsArgument,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    app: AppOption = None,
+) -> None:
+    """Fire paused jobs again. The next run is counted from now: what was due meanwhile is not made up for.
+
+    Examples:
+      gnomon resume nightly
+    """
+    author = author_of(reason)
+    with opened(store, app) as scheduler:
+        words = ("resumed", "was not paused")
+        _each(scheduler, jobs, as_json, words, lambda job: scheduler.resume_job(job, author=author))
+
+
+def author_of(reason: str | None) -> Author:
+    """Who sits at this command line. Raises ``InvalidInput`` for a reason that is too long to keep."""
+    if reason is not None and len(reason) > _LONGEST_REASON:
+        raise InvalidInput("reason", reason, f"give at most {_LONGEST_REASON} characters")
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        user = "somebody"
+    return Author(f"{user}@{socket.gethostname()}"[:191], Origin.CLI, reason or None)
+
+
+# -- set
+
+
+def _policies(misfire_grace_time: str | None, coalesce: bool | None, max_instances: int | None) -> dict[str, Any]:
+    policies: dict[str, Any] = {}
+    if misfire_grace_time is not None:
+        policies["misfire_grace_time"] = _seconds(misfire_grace_time)
+    if coalesce is not None:
+        policies["coalesce"] = coalesce
+    if max_instances is not None:
+        policies["max_instances"] = max_instances
+    check_policies(**policies)
+    return policies
+
+
+def _seconds(text: str) -> int | str | None:
+    if text.lower() == "none":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        return text  # Refused with the reason by whoever checks policies.
+
+
+def _comparison(
+    scheduler: Scheduler, before: dict[str, Any], kind: str, arguments: dict[str, Any]
+) -> ChangePreview | None:
+    """Before and after; ``None`` if the trigger is so already."""
+    if before["timezone"] is not None:
+        arguments.setdefault("timezone", before["timezone"])
+    comparison = scheduler.preview_change(before["id"], kind, count=_FIRE_TIMES, **arguments)
+    # A start that nobody gave is only "now": it alone is no change.
+    ignored = set() if "start_date" in arguments else {"start_date"}
+    sides = [
+        (side.trigger.kind, {name: value for name, value in side.trigger.args.items() if name not in ignored})
+        for side in (comparison.before, comparison.after)
+    ]
+    return None if sides[0] == sides[1] else comparison
+
+
+def _show_difference(
+    console: Console, before: dict[str, Any], comparison: ChangePreview | None, policies: dict[str, Any]
+) -> None:
+    table = listing(in_one_line(before["id"]), "BEFORE", "AFTER")
+    table.columns[0].style = "dim"
+    if comparison is not None:
+        _compare_triggers(table, before, comparison)
+    for name, value in policies.items():
+        unit = " s" if name == "misfire_grace_time" else ""
+        table.add_row(name.replace("_", " "), policy_text(before[name], unit), Text(policy_text(value, unit), "green"))
+    console.print(table)
+    if before["state"] == "paused":
+        console.print(Text("It is paused and stays so: nothing fires until `gnomon resume`.", "yellow"))
+    console.print()
+
+
+def _compare_triggers(table: Table, before: dict[str, Any], comparison: ChangePreview) -> None:
+    old, new = comparison.before, comparison.after
+    table.add_row("schedule", Text(in_one_line(old.trigger.words)), Text(in_one_line(new.trigger.words), "green"))
+    times = [_fire_times(side) for side in (old, new)]
+    if not times[0]:
+        times[0] = ["paused" if before["state"] == "paused" else "does not fire again"]
+    for number in range(max(len(side) for side in times)):
+        cells = [side[number] if number < len(side) else "" for side in times]
+        table.add_row("fires" if number == 0 else "", cells[0], Text(cells[1], "green"))
+
+
+def _fire_times(side: Preview) -> list[str]:
+    return [moments.full(time) for time in side.fire_times]
+
+
+# -- telling
+
+
+def _each(
+    scheduler: Scheduler, jobs: list[str], as_json: bool, words: tuple[str, str], change: Callable[[str], object]
+) -> None:
+    """Change one after the other; one that is refused does not keep the others from it, and is told at the end.
+
+    ``words`` are for a job that was changed, and for one that was so already.
+    """
+    changed, first_error = [], None
+    for job in jobs:
+        try:
+            before = scheduler.get_job(job)
+            change(job)
+            after = scheduler.get_job(job)
+        except GnomonError as error:
+            if len(jobs) == 1:
+                raise
+            screen(stderr=True).print(f"gnomon: {error}")
+            first_error = first_error or error
+            continue
+        changed.append(after)
+        if not as_json:
+            _say_done(scheduler, after, as_json, words[before["enabled"] == after["enabled"]])
+    if as_json:
+        print_json(changed[0] if len(jobs) == 1 else changed)
+    if first_error is not None:
+        raise SomeFailed(first_error, len(jobs) - len(changed), len(jobs))
+
+
+class SomeFailed(GnomonError):
+    """Of several jobs, some were not changed; each was told by itself."""
+
+    def __init__(self, first: GnomonError, failed: int, total: int) -> None:
+        super().__init__(f"{failed} of {total} jobs were not changed")
+        self.first = first
+
+
+def _say_nothing_changed(job: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(job)
+    else:
+        screen().print(f"Nothing to change: {in_one_line(job['id'])} is so already ({in_one_line(job['schedule'])}).")
+
+
+def _say_done(scheduler: Scheduler, job: dict[str, Any], as_json: bool, done: str) -> None:
+    if as_json:
+        print_json(job)
+        return
+    console, now = screen(), datetime.fromisoformat(job["as_of"])
+    text = Text.assemble(("✓ ", "green"), (in_one_line(job["id"]), "bold"), f" {done}")
+    if job["next_run_time"] is not None:
+        text.append(": ").append(in_one_line(job["schedule"])).append("; next run ")
+        text.append(next_run(job, now, wide=True))
+    console.print(text)
+    if job["next_run_time"] is not None:
+        say_if_nobody_fires(scheduler)

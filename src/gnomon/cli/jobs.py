@@ -1,0 +1,303 @@
+"""``gnomon jobs`` and ``gnomon show``: what is stored, and when it fires."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gnomon.cli import moments
+from gnomon.cli.exits import BadUsage
+from gnomon.cli.options import JsonOption
+from gnomon.cli.output import (
+    JOB_STATES,
+    facts,
+    in_one_line,
+    is_wide,
+    listing,
+    print_json,
+    printable,
+    screen,
+    stacked,
+    state_of_job,
+    state_of_run,
+)
+from gnomon.cli.runs import runs_table
+from gnomon.cli.store_option import AppOption, StoreOption, opened
+from gnomon.domain.change import Change
+from gnomon.domain.override import Override
+from gnomon.domain.triggers import build, describe, zone
+from gnomon.errors import InvalidTrigger
+from gnomon.operations.read import run_dict
+from gnomon.scheduler import Scheduler
+
+_SHOWN_RUNS = _SHOWN_CHANGES = 5
+
+_NO_JOBS = """\
+No jobs are stored here yet. Declare one in your application:
+
+    from gnomon import Scheduler
+
+    scheduler = Scheduler("{url}")
+
+    @scheduler.job("cron", hour=3)
+    def nightly():
+        ...
+
+and start it: gnomon serve myapp:scheduler
+Or take over a crontab: crontab -l | gnomon import-crontab -"""
+
+
+def jobs(
+    state: Annotated[
+        list[str] | None, typer.Option("--state", help=f"Only jobs in this state: {', '.join(JOB_STATES)}.")
+    ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="TEXT", help="Only jobs with this in id, name, description or words."),
+    ] = None,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    app: AppOption = None,
+) -> None:
+    """List the jobs, by when they run next.
+
+    Examples:
+      gnomon jobs
+      gnomon jobs --state paused --state orphaned
+      gnomon jobs --search backup --json
+    """
+    wanted = _states(state or [])
+    with opened(store, app) as scheduler:
+        found = scheduler.get_all_jobs()
+        shown = [job for job in found if (not wanted or job["state"] in wanted) and _matches(job, search)]
+        if as_json:
+            print_json(shown)
+            return
+        console = screen()
+        if not found:
+            console.print(_NO_JOBS.format(url=scheduler.store.shown_url), soft_wrap=True)
+        elif not shown:
+            console.print(f"None of the {len(found)} jobs is like that.")
+        else:
+            console.print(jobs_table(shown, wide=is_wide(console)))
+
+
+def show(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of a job.")],
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    app: AppOption = None,
+) -> None:
+    """Show one job: when it fires, what the code says, its last runs and changes.
+
+    Examples:
+      gnomon show nightly
+      gnomon show nightly --json
+    """
+    with opened(store, app) as scheduler:
+        found = scheduler.get_job(job)
+        if as_json:
+            print_json(found)
+            return
+        _show(screen(), scheduler, found)
+
+
+def jobs_table(jobs: list[dict[str, Any]], *, wide: bool) -> Table:
+    """A row for each job; on narrow screens of two lines."""
+    headings = ["JOB", "SCHEDULE", "NEXT RUN", "LAST RUN", "STATE"]
+    table = listing(*headings, "SOURCE") if wide else listing(*headings)
+    for column in table.columns[2:]:
+        column.no_wrap = True
+    for job in jobs:
+        now = datetime.fromisoformat(job["as_of"])
+        state, source = state_of_job(job["state"]), _source(job["source"])
+        cells: list[Text] = [
+            Text(in_one_line(job["id"]), "bold"),
+            Text(in_one_line(job["schedule"])),
+            next_run(job, now, wide=wide),
+            last_run(job["last_run"], now, wide=wide),
+        ]
+        cells += [state, source] if wide else [stacked([state, "" if job["source"] == "code" else source], wide=False)]
+        table.add_row(*cells)
+    return table
+
+
+def next_run(job: Mapping[str, Any], now: datetime, *, wide: bool) -> Text:
+    """``in 3 h  14:00``, by the clock of the job's zone."""
+    if job["next_run_time"] is None:
+        return Text("–", "dim")
+    moment = datetime.fromisoformat(job["next_run_time"])
+    late = (now - moment).total_seconds()
+    words = Text(f"{moments.coarse(late)} late", "red") if late >= 2 else Text(moments.distance(moment, now))
+    return stacked([words, Text(moments.short(in_its_zone(moment, job), now), "dim")], wide=wide)
+
+
+def last_run(run: Mapping[str, Any] | None, now: datetime, *, wide: bool) -> Text:
+    """``✓ succeeded  2 min ago``."""
+    if run is None:
+        return Text("–", "dim")
+    moment = datetime.fromisoformat(run["finished_at"] or run["started_at"] or run["scheduled_at"])
+    return stacked([state_of_run(run["state"]), Text(moments.distance(moment, now), "dim")], wide=wide)
+
+
+def in_its_zone(moment: datetime, job: Mapping[str, Any]) -> datetime:
+    """An ISO time has only an offset; the job's zone gives its name too."""
+    try:
+        return moment.astimezone(zone(job["timezone"]))
+    except InvalidTrigger:
+        return moment
+
+
+def _states(given: list[str]) -> set[str]:
+    for state in given:
+        if state not in JOB_STATES:
+            raise BadUsage(f"--state: {in_one_line(state)!r} is no state of a job; give {', '.join(JOB_STATES)}")
+    return set(given)
+
+
+def _matches(job: Mapping[str, Any], search: str | None) -> bool:
+    texts = (job["id"], job["name"], job["description"], job["schedule"])
+    return search is None or any(search.lower() in text.lower() for text in texts)
+
+
+def _source(source: str) -> Text:
+    return Text(source, {"code": "dim", "override": "yellow", "outside": "magenta"}.get(source, ""))
+
+
+# -- one job
+
+
+def _show(console: Console, scheduler: Scheduler, job: dict[str, Any]) -> None:
+    now = datetime.fromisoformat(job["as_of"])
+    overrides = scheduler.store.records.overrides([job["id"]]).get(job["id"], {})
+    console.print(Text.assemble((in_one_line(job["id"]), "bold"), "  ", state_of_job(job["state"])))
+    if job["description"]:
+        console.print(Text(printable(job["description"]), "dim"))
+    if job["problem"]:
+        console.print(Text(printable(job["problem"]), "red"))
+    if job["state"] == "orphaned":
+        console.print(Text("No living node has code for it: it is kept, and not fired.", "magenta"))
+    console.print()
+    console.print(_facts(job, overrides, now))
+    runs = scheduler.runs(job["id"], limit=_SHOWN_RUNS)
+    _section(console, "Last runs")
+    if runs:
+        console.print(runs_table([run_dict(run) for run in runs], now, with_job=False, wide=is_wide(console)))
+    else:
+        console.print(Text("  It has not run yet.", "dim"))
+    changes = scheduler.changes(job["id"], limit=_SHOWN_CHANGES)
+    _section(console, "Last changes")
+    if changes:
+        console.print(_changes_table(changes, job, now))
+    else:
+        console.print(Text("  Nobody has changed it.", "dim"))
+
+
+def _section(console: Console, title: str) -> None:
+    console.print()
+    console.print(Text(title, "bold"))
+
+
+def _facts(job: dict[str, Any], overrides: Mapping[str, Override], now: datetime) -> Table:
+    table = facts()
+    if job["name"] != job["id"]:
+        table.add_row("name", in_one_line(job["name"]))
+    table.add_row("schedule", _with_default(Text(in_one_line(job["schedule"])), job, overrides.get("trigger"), now))
+    if job["trigger"] is not None:
+        table.add_row("trigger", Text(in_one_line(trigger_text(job["trigger"], job["trigger_args"]))))
+    table.add_row("next run", _next_run_in_full(job, now))
+    if "enabled" in overrides:
+        table.add_row("enabled", _with_default(Text("yes" if job["enabled"] else "no"), job, overrides["enabled"], now))
+    for field, unit in (("misfire_grace_time", " s"), ("coalesce", ""), ("max_instances", "")):
+        text = Text(policy_text(job[field], unit))
+        table.add_row(field.replace("_", " "), _with_default(text, job, overrides.get(field), now))
+    table.add_row("executor", str(job["executor"]))
+    table.add_row("source", _source(job["source"]))
+    table.add_row("token", str(job["token"]))
+    return table
+
+
+def policy_text(value: object, unit: str = "") -> str:
+    """A policy's value for people."""
+    if value is None:
+        return "no limit"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value}{unit}"
+
+
+def trigger_text(kind: str, arguments: Mapping[str, Any]) -> str:
+    """A trigger as it is written for ``gnomon set``."""
+    return " ".join([kind, *(f"{name}={_quoted(value)}" for name, value in arguments.items())])
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return f'"{text}"' if " " in text or "*" in text else text
+
+
+def _next_run_in_full(job: Mapping[str, Any], now: datetime) -> Text:
+    if job["next_run_time"] is None:
+        return Text("none", "dim")
+    moment = datetime.fromisoformat(job["next_run_time"])
+    return Text(f"{moments.distance(moment, now)}, {moments.full(in_its_zone(moment, job))}")
+
+
+def _with_default(text: Text, job: Mapping[str, Any], override: Override | None, now: datetime) -> Text:
+    """What stands, and below it what the code says, who changed it, when and why."""
+    if override is None:
+        return text
+    by = f"changed by {override.actor} {moments.distance(override.changed_at, now)}"
+    if override.reason:
+        by += f": {override.reason}"
+    said = _in_words(override.field, override.base, job)
+    return Text("\n").join([text, Text(in_one_line(f"the code says {said}"), "yellow"), Text(in_one_line(by), "dim")])
+
+
+def _in_words(field: str, base: Any, job: Mapping[str, Any]) -> str:
+    if field != "trigger":
+        return policy_text(base, " s" if field == "misfire_grace_time" else "")
+    kind, arguments = base
+    if kind is None:
+        return "nothing"
+    try:
+        return describe(build(kind, arguments, timezone=job["timezone"] or "UTC")).words
+    except InvalidTrigger:
+        return trigger_text(kind, arguments)
+
+
+def _changes_table(changes: list[Change], job: Mapping[str, Any], now: datetime) -> Table:
+    table = listing("WHEN", "WHO", "WHAT", "WHY")
+    kind = job["trigger"]
+    for change in changes:
+        kind_before = change.before.get("trigger", kind)
+        who = f"{change.author.actor} ({change.author.origin.value})"
+        table.add_row(
+            Text(moments.distance(change.at, now)),
+            Text(in_one_line(who)),
+            Text(in_one_line(_difference(change, kind_before, kind, job))),
+            Text(in_one_line(change.author.reason or ""), "dim"),
+        )
+        # An entry holds what differs. Going back in time, the kind is the one that the later entry started from.
+        kind = kind_before
+    return table
+
+
+def _difference(change: Change, kind_before: str, kind_after: str, job: Mapping[str, Any]) -> str:
+    if change.action in {"pause", "resume", "import"}:
+        return {"pause": "paused", "resume": "resumed", "import": "imported"}[change.action]
+    before, after = dict(change.before), dict(change.after)
+    parts = []
+    if "trigger_args" in after:
+        sides = [(kind_before, before["trigger_args"]), (kind_after, after["trigger_args"])]
+        parts.append(" → ".join(_in_words("trigger", side, job) for side in sides))
+    parts += [
+        f"{field.replace('_', ' ')} {policy_text(before.get(field))} → {policy_text(after[field])}"
+        for field in after
+        if field not in {"trigger", "trigger_args"}
+    ]
+    return ", ".join(parts) or change.action
