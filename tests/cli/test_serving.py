@@ -1,0 +1,207 @@
+"""``gnomon serve``, ``node`` and ``web``: processes that stay, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Gnomon, process, reading
+from tests.processes import wait_until
+
+APPLICATION = """
+import os, time
+from pathlib import Path
+from gnomon import Scheduler, current_run
+from gnomon.executors import run_command
+
+scheduler = Scheduler("sqlite:///serve.db")
+
+@scheduler.job("cron", hour=3, timezone="Europe/Berlin")
+def nightly():
+    Path("nightly.txt").write_text("done")
+
+@scheduler.job("cron", hour=3)
+def two_seconds():
+    Path("started.txt").write_text("")
+    time.sleep(2)
+    Path("ended.txt").write_text("")
+
+@scheduler.job("cron", hour=3)
+def for_ever():
+    Path("started.txt").write_text("")
+    while True:
+        time.sleep(1)
+
+scheduler.register(run_command, "cron", id="command", hour=3, executor="command",
+    kwargs={"command": "echo $$ > pid.txt; sleep 300"})
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With the application in ``app.py``."""
+    (tmp_path / "app.py").write_text(APPLICATION)
+    monkeypatch.setenv("GNOMON_STORE", f"sqlite:///{tmp_path}/serve.db")
+    return tmp_path
+
+
+def free_port() -> int:
+    """A port that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def get(port: int, path: str) -> Any:
+    """What the API answers, ``None`` while it does not."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return None
+    except (urllib.error.URLError, ConnectionError):
+        return None
+
+
+def wait_for_api(port: int, served: subprocess.Popen[str]) -> None:
+    """Until it answers."""
+
+    def answers() -> bool:
+        assert served.poll() is None, served.communicate()[1]
+        return get(port, "/health") is not None
+
+    wait_until(answers, what="the API")
+
+
+def test_a_change_from_another_process_outlives_kill_9(gnomon: Gnomon, folder: Path) -> None:
+    port = free_port()
+    with process("serve", "app.py", "--port", str(port), cwd=folder) as served:
+        wait_for_api(port, served)
+        assert get(port, "/api/scheduler/jobs/nightly")["source"] == "code"
+        assert gnomon("set", "nightly", "crontab", "15 5 * * *", "--yes").code == 0
+        assert gnomon("pause", "two_seconds").code == 0
+        seen = get(port, "/api/scheduler/jobs/nightly")
+        assert (seen["trigger_args"]["expression"], seen["timezone"]) == ("15 5 * * *", "Europe/Berlin")
+        served.kill()
+    with process("serve", "app:scheduler", "--port", str(port), cwd=folder) as served:
+        wait_for_api(port, served)
+        again = get(port, "/api/scheduler/jobs/nightly")
+        assert (again["trigger_args"], again["token"]) == (seen["trigger_args"], seen["token"])
+        assert again["next_run_time"] == seen["next_run_time"]
+        assert get(port, "/api/scheduler/jobs/two_seconds")["state"] == "paused"
+        assert gnomon("run", "nightly", "--wait").code == 0
+    assert (folder / "nightly.txt").read_text() == "done"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_waits_for_what_runs(gnomon: Gnomon, folder: Path, number: signal.Signals) -> None:
+    with process("node", "app.py", cwd=folder) as node:
+        wait_until((folder / "serve.db").exists)
+        wait_until(lambda: gnomon("run", "two_seconds").code == 0)
+        wait_until((folder / "started.txt").exists)
+        node.send_signal(number)
+        assert node.wait(timeout=30) == 0
+        assert (folder / "ended.txt").exists()
+        assert "stopping when 1 running jobs have ended" in node.stderr.read()  # type: ignore[union-attr]
+    assert gnomon("runs", "--json").json[0]["state"] == "succeeded"
+
+
+def test_the_second_signal_ends_what_can_be_ended(gnomon: Gnomon, folder: Path) -> None:
+    with process("serve", "app.py", "--port", "0", cwd=folder) as served:
+        wait_until((folder / "serve.db").exists)
+        wait_until(lambda: gnomon("run", "command").code == 0)
+        wait_until(lambda: (folder / "pid.txt").exists() and (folder / "pid.txt").read_text().strip())
+        served.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        assert served.poll() is None
+        began = time.monotonic()
+        served.send_signal(signal.SIGTERM)
+        assert served.wait(timeout=30) == 0
+        assert time.monotonic() - began < 15
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((folder / "pid.txt").read_text()), 0)
+    assert gnomon("runs", "--json").json[0]["state"] == "cancelled"
+
+
+def test_the_second_signal_ends_the_process_even_if_a_job_does_not(gnomon: Gnomon, folder: Path) -> None:
+    with process("node", "app.py", cwd=folder) as node:
+        wait_until((folder / "serve.db").exists)
+        wait_until(lambda: gnomon("run", "for_ever").code == 0)
+        wait_until((folder / "started.txt").exists)
+        node.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        node.send_signal(signal.SIGINT)
+        assert node.wait(timeout=30) == 1
+
+
+def test_a_port_that_is_taken_is_told_with_a_remedy_and_nothing_is_started(gnomon: Gnomon, folder: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = gnomon("serve", "app.py", "--port", str(port))
+    assert result.code == 1
+    assert f"port {port}: address already in use" in result.err
+    assert f"--port {port + 1}" in result.err
+    assert not (folder / "serve.db").exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])
+def test_addresses_that_others_reach_are_refused(gnomon: Gnomon, folder: Path, host: str) -> None:
+    result = gnomon("serve", "app.py", "--host", host, "--port", "0")
+    assert result.code == 2
+    assert result.err.startswith("gnomon: --host: ")
+    assert not (folder / "serve.db").exists()
+
+
+def test_serve_without_anything_to_run_says_what_to_give(gnomon: Gnomon) -> None:
+    for command in ("serve", "node"):
+        result = gnomon(command)
+        assert result.code == 2
+        assert "--allow gnomon.executors.commands" in result.err
+
+
+def test_a_target_has_its_own_store(gnomon: Gnomon, folder: Path) -> None:
+    result = gnomon("node", "app.py", "--store", "sqlite:///other.db")
+    assert result.code == 2
+    assert "its own store" in result.err
+
+
+def test_web_serves_the_api_without_code_and_fires_nothing(gnomon: Gnomon, store: str, tmp_path: Path) -> None:
+    port = free_port()
+    with process("web", "--store", store, "--port", str(port), cwd=tmp_path) as served:
+        wait_for_api(port, served)
+        with reading(store) as scheduler:
+            expected = scheduler.get_job("nightly")
+        found = get(port, "/api/scheduler/jobs/nightly")
+        found["as_of"] = expected["as_of"]
+        assert found == expected
+        with reading(store) as scheduler:
+            assert scheduler.store.nodes.all() == []
+        served.send_signal(signal.SIGTERM)
+        assert served.wait(timeout=30) == 0
+
+
+def test_imported_commands_run_on_a_node_without_application_code(gnomon: Gnomon, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/cron.db"
+    (tmp_path / "mine").write_text("GREETING=hello\n0 0 1 1 * echo $GREETING, world\n")
+    (job,) = gnomon("import-crontab", "mine", "--yes", "--json", "--store", store).json["imported"]
+    with process("node", "--allow", "gnomon.executors.commands", "--store", store, cwd=tmp_path):
+
+        def ran() -> bool:
+            result = gnomon("run", job["id"], "--wait", "--store", store)
+            return "hello, world" in result.out
+
+        wait_until(ran)

@@ -1,0 +1,75 @@
+"""Changes of a schedule: what may be left out, and what stays."""
+
+from __future__ import annotations
+
+from gnomon import Scheduler
+from tests.jobs import nothing
+
+
+def test_a_crontab_expression_may_stand_without_a_name(migrated_url: str) -> None:
+    scheduler = Scheduler(migrated_url, timezone="UTC")
+    scheduler.register(nothing, "crontab", "0 3 * * *", id="report")
+    scheduler.start_all_jobs()
+    assert scheduler.update_job_schedule("report", "crontab", "0 4 * * 1-5")
+    assert scheduler.get_job("report")["trigger_args"]["expression"] == "0 4 * * 1-5"
+    assert len(scheduler.preview("crontab", "0 4 * * 1-5").fire_times) == 5
+    assert scheduler.preview_change("report", "crontab", "0 5 * * *", count=2).after.trigger.words.startswith(
+        "at 05:00"
+    )
+    scheduler.close()
+
+
+def test_a_new_trigger_counts_in_the_time_zone_of_the_job(migrated_url: str) -> None:
+    scheduler = Scheduler(migrated_url, timezone="UTC")
+    scheduler.register(nothing, "cron", id="report", hour=3, timezone="Asia/Tokyo")
+    scheduler.start_all_jobs()
+    assert scheduler.update_job_schedule("report", "interval", hours=2)
+    assert scheduler.get_job("report")["timezone"] == "Asia/Tokyo"
+    assert scheduler.update_job_schedule("report", "cron", hour=4)
+    assert scheduler.get_job("report")["trigger_args"] == {"hour": "4", "timezone": "Asia/Tokyo"}
+    assert scheduler.update_job_schedule("report", "cron", hour=4, timezone="Europe/Berlin")
+    assert scheduler.get_job("report")["timezone"] == "Europe/Berlin"
+    scheduler.close()
+
+
+def test_a_default_that_moves_leaves_the_schedule_and_does_not_hide_that_they_differ(migrated_url: str) -> None:
+    def declared(hour: int) -> Scheduler:
+        scheduler = Scheduler(migrated_url, timezone="UTC")
+        scheduler.register(nothing, "cron", id="report", hour=hour)
+        scheduler.start_all_jobs()
+        return scheduler
+
+    declared(3).close()
+    scheduler = declared(4)
+    job = scheduler.get_job("report")
+    assert job["trigger_args"]["hour"] == "3"
+    assert job["default"]["trigger_args"]["hour"] == "4"
+    assert job["source"] == "override"
+    base = scheduler.store.records.declarations(["report"])["report"].base
+    assert base["moved_from"]["trigger_args"]["hour"] == "3"
+    scheduler.close()
+    scheduler = declared(3)
+    assert scheduler.get_job("report")["source"] == "code"
+    scheduler.close()
+
+
+def test_a_patch_that_changes_nothing_writes_nothing(migrated_url: str) -> None:
+    scheduler = Scheduler(migrated_url, timezone="UTC")
+    scheduler.register(nothing, "cron", id="report", hour=3)
+    scheduler.start_all_jobs()
+    assert scheduler.update_job_schedule("report", "cron", hour=3)
+    assert scheduler.changes() == []
+    assert scheduler.get_job("report")["source"] == "code"
+    scheduler.close()
+
+
+def test_going_back_to_the_default_ends_the_override(migrated_url: str) -> None:
+    scheduler = Scheduler(migrated_url, timezone="UTC")
+    scheduler.register(nothing, "cron", id="report", hour=3)
+    scheduler.start_all_jobs()
+    scheduler.update_job_schedule("report", "cron", hour=4)
+    assert scheduler.get_job("report")["source"] == "override"
+    scheduler.update_job_schedule("report", "cron", hour=3)
+    assert scheduler.get_job("report")["source"] == "code"
+    assert scheduler.store.records.overrides(["report"]) == {}
+    scheduler.close()

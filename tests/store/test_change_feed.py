@@ -1,0 +1,90 @@
+"""Hints that others have committed something: soon, and again after the database was away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from gnomon.store import Store
+from tests.processes import wait_until
+from tests.servers.postgresql import PostgresqlServer
+from tests.store.conftest import NOON
+
+
+class Hints:
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self.count += 1
+
+
+@pytest.fixture
+def other(store: Store) -> Iterator[Store]:
+    """What another process would hold."""
+    other = Store(store.url.render_as_string(hide_password=False))
+    yield other
+    other.close()
+
+
+@pytest.fixture
+def hints(store: Store) -> Iterator[Hints]:
+    hints, feed = Hints(), store.database.dialect.feed()
+    feed.start(hints)
+    yield hints
+    feed.stop()
+
+
+def test_a_commit_of_another_is_a_hint_within_a_second(store: Store, other: Store, hints: Hints) -> None:
+    # The feed needs a moment to begin; from then on no commit goes unseen.
+    written = iter(range(10_000))
+
+    def write_until_seen() -> bool:
+        other.schedules.insert(f"job {next(written)}", NOON, b".")
+        return hints.count > 0
+
+    wait_until(write_until_seen, seconds=10)
+    for _ in range(3):
+        before = hints.count
+        other.schedules.insert(f"job {next(written)}", NOON, b".")
+        wait_until(lambda before=before: hints.count > before, seconds=5)
+
+
+def test_what_was_rolled_back_is_no_hint_to_others(store: Store, other: Store) -> None:
+    if store.database.dialect.name == "sqlite":
+        return  # a commit is the hint, so there is none by definition
+    hints, feed = Hints(), store.database.dialect.feed()
+    feed.start(hints)
+    wait_until(lambda: hints.count == 1)  # it has connected
+
+    def fail() -> None:
+        with other.database.transaction("change"):
+            other.schedules.insert("job", NOON, b".")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    other.announce()
+    wait_until(lambda: hints.count > 1)
+    feed.stop()
+    assert hints.count == 2
+
+
+def test_after_the_server_was_away_there_is_a_hint_to_read_everything(
+    postgresql_server: PostgresqlServer, postgresql_url: str
+) -> None:
+    store = Store(postgresql_url)
+    store.upgrade()
+    hints, feed = Hints(), store.database.dialect.feed()
+    feed.start(hints)
+    wait_until(lambda: hints.count == 1)
+    postgresql_server.restart()
+    wait_until(lambda: hints.count == 2)
+    store.announce()
+    wait_until(lambda: hints.count == 3)
+    feed.stop()
+    store.close()

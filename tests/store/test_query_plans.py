@@ -1,0 +1,136 @@
+"""Statements that run often use their indices: with a million runs they take as long as with a hundred."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gnomon.domain.ledger import Finish, Piece
+from gnomon.domain.run import RunState
+from gnomon.store import Store
+from gnomon.store.session import Session
+from tests.store.conftest import NOON, line
+
+Use = Callable[[Store], object]
+END = Finish(1, "node", 1, RunState.SUCCEEDED, None, 1, None)
+#: What is done many times a second, or while others wait.
+HOT: dict[str, Use] = {
+    "due jobs": lambda store: store.schedules.due(NOON, exclude=(), limit=500),
+    "due jobs but some": lambda store: store.schedules.due(NOON, exclude=("job 1",), limit=500),
+    "next due job": lambda store: store.schedules.next_due(exclude=()),
+    "next due job but some": lambda store: store.schedules.next_due(exclude=("job 1",)),
+    "one job": lambda store: store.schedules.get("job 1"),
+    "some jobs": lambda store: store.schedules.some(["job 1", "job 2"]),
+    "active runs": lambda store: store.ledger.active(["job 1", "job 2"]),
+    "waiting runs": lambda store: store.ledger.claim_waiting("node", now=NOON, exclude=(), limit=500),
+    "waiting runs but some": lambda store: store.ledger.claim_waiting("node", now=NOON, exclude=("job 1",), limit=9),
+    "next waiting run": lambda store: store.ledger.next_waiting(exclude=()),
+    "starts": lambda store: store.ledger.start([(1, "node", 1)], at=NOON),
+    "ends": lambda store: store.ledger.finish([END], at=NOON),
+    "progress": lambda store: store.ledger.progress([(1, "node", 1, 1.0, None)]),
+    "output": lambda store: store.ledger.output(1),
+    "new output": lambda store: store.ledger.write_output([Piece(1, 0, NOON, "log", "")]),
+    "last runs": lambda store: store.ledger.last_runs(),
+    "last runs of some": lambda store: store.ledger.last_runs(["job 1", "job 2"]),
+    "newest runs": lambda store: store.ledger.newest(limit=50),
+    "newest runs of a job": lambda store: store.ledger.newest(job_id="job 1", limit=50),
+    "a page of runs": lambda store: store.ledger.newest(limit=50, before=900),
+    "release": lambda store: store.ledger.release_queued("node"),
+    "release but some": lambda store: store.ledger.release_queued("node", keep=[1, 2]),
+    "lost runs": lambda store: store.ledger.lose_running("node", at=NOON, error=""),
+    "abandoned runs": lambda store: store.ledger.abandoned(),
+}
+#: Read whole, in the order of an index or of the key.
+IN_ORDER = {"newest runs", "next due job", "next due job but some"}
+
+
+@contextmanager
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Mapping[str, Any] | None]]]:
+    """The statements that are executed meanwhile, with their parameters."""
+    found: list[tuple[str, Mapping[str, Any] | None]] = []
+    execute = Session.execute
+
+    def recording(self: Session, statement: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        found.append((statement, parameters))
+        return execute(self, statement, parameters)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Session, "execute", recording)
+        yield found
+
+
+@pytest.fixture
+def full(store: Store) -> Store:
+    """A store with enough in it that a planner takes indices seriously."""
+    store.ledger.insert(
+        [line(f"job {n % 50}", n // 50, RunState.SKIPPED) for n in range(2000)]
+        + [line(f"job {n}", 100 + n, node="node" if n % 2 else None) for n in range(20)],
+        at=NOON,
+    )
+    with store.database.transaction("test"):
+        for n in range(300):
+            store.schedules.insert(f"job {n}", NOON + timedelta(minutes=n), b".")
+    with store.database.transaction("test") as session:
+        session.execute("ANALYZE")
+        if store.database.dialect.name == "postgresql":
+            # The table is small, so reading it whole would be right; what is asked is whether an index could be used.
+            session.execute("ALTER DATABASE " + str(store.url.database) + " SET enable_seqscan = off")
+    store.database.engine.dispose()
+    return store
+
+
+def plan(store: Store, statement: str, parameters: Mapping[str, Any] | None) -> list[str]:
+    """What the database would do, step by step."""
+    with store.database.read() as session:
+        if store.database.dialect.name == "sqlite":
+            return [row[3] for row in session.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+        (row,) = session.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+        tree = row[0] if isinstance(row[0], list) else json.loads(row[0])
+        return [f"{node['Node Type']} {node.get('Relation Name', '')}" for node in nodes(tree[0]["Plan"])]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+def test_hot_statements_read_no_table_whole(full: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole: dict[str, list[str]] = {}
+    for name, use in HOT.items():
+        with recorded(monkeypatch) as statements, full.database.transaction("test"):
+            use(full)
+        for statement, parameters in statements:
+            if not statement.lstrip().startswith(("SELECT", "UPDATE", "INSERT", "WITH")):
+                continue
+            steps = plan(full, statement, parameters)
+            bad = [step for step in steps if reads_whole(step) and name not in IN_ORDER]
+            if bad:
+                whole[name] = bad
+    assert whole == {}
+
+
+def reads_whole(step: str) -> bool:
+    """Whether a step goes through all rows of a table that grows."""
+    grows = any(table in step for table in ("gnomon_runs", "apscheduler_jobs", "gnomon_output", " r", " k"))
+    if step.startswith("Seq Scan"):
+        return grows
+    # SQLite: SCAN without an index, but for the lists of parameters. In an index it has a LIMIT or a partial index.
+    return step.startswith("SCAN") and grows and "USING" not in step and "VIRTUAL TABLE" not in step
+
+
+def test_listing_by_next_run_time_needs_no_sort_of_due_jobs(full: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with recorded(monkeypatch) as statements, full.database.read():
+        full.schedules.due(NOON, exclude=(), limit=500)
+    steps = [step for statement, parameters in statements for step in plan(full, statement, parameters)]
+    assert not any("TEMP B-TREE" in step or step.startswith("Sort") for step in steps), steps
+
+
+def test_the_check_itself_finds_a_statement_without_an_index(full: Store) -> None:
+    steps = plan(full, "SELECT id FROM gnomon_runs WHERE error = :error", {"error": "x"})
+    assert any(reads_whole(step) for step in steps), steps
