@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 from gnomon.executors.current import CurrentRun, current_run
 
 if TYPE_CHECKING:
+    from gnomon.domain.override import DEFAULT
     from gnomon.domain.run import Cause, Run, RunState
     from gnomon.scheduler import Scheduler
     from gnomon.settings import Settings
 
-__all__ = ["Cause", "CurrentRun", "Run", "RunState", "Scheduler", "Settings", "current_run"]
+__all__ = ["DEFAULT", "Cause", "CurrentRun", "Run", "RunState", "Scheduler", "Settings", "current_run"]
 
 _LAZY = {
+    "DEFAULT": "gnomon.domain.override",
     "Cause": "gnomon.domain.run",
     "Run": "gnomon.domain.run",
     "RunState": "gnomon.domain.run",

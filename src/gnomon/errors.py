@@ -9,6 +9,8 @@
     ├── InvalidInput           a value that was sent is not allowed: field, value, what is allowed
     │   └── InvalidTrigger     the same, of a trigger
     ├── ChangeRefused          a change that makes no sense for the job as it stands
+    │   └── StaleToken         somebody else has changed the job since it was looked at
+    ├── ChangeNotFound         no such line in the log of changes
     ├── RowRefused             a stored row that is not decoded (the job is quarantined)
     ├── StoreError
     │   ├── StoreUnavailable   the database cannot be opened, is locked, full or gone
@@ -22,6 +24,9 @@ Each message says what was wrong, with which value, and what to do.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _LONGEST_SHOWN = 120
 
@@ -57,6 +62,14 @@ class RunNotFound(GnomonError, LookupError):
         self.run_id = run_id
 
 
+class ChangeNotFound(GnomonError, LookupError):
+    """No change of this id is in the log of changes."""
+
+    def __init__(self, change_id: int) -> None:
+        super().__init__(f"there is no change {shown(change_id)}; `gnomon changes` lists those in the log")
+        self.change_id = change_id
+
+
 class DuplicateJob(GnomonError, ValueError):
     """An id was declared twice."""
 
@@ -86,6 +99,25 @@ class InvalidTrigger(InvalidInput):
 
 class ChangeRefused(GnomonError):
     """The change makes no sense for the job as it stands, for example resuming one that has finished."""
+
+
+class StaleToken(ChangeRefused):
+    """The job was changed since whoever wants to change it looked at it. Nothing was changed.
+
+    ``job`` is the job as it stands; ``differing`` names the fields that were changed since, with ``changes`` (the
+    lines of the log, oldest first), ``None`` where the token is not known.
+    """
+
+    def __init__(self, job: Mapping[str, Any], changes: Sequence[Any] | None) -> None:
+        self.job = job
+        self.changes = changes
+        self.differing = None if changes is None else tuple(sorted({name for each in changes for name in each.after}))
+        what = "" if not self.differing else f" ({', '.join(self.differing)})"
+        who = "" if not changes else f" by {shown(changes[-1].author.actor)}"
+        super().__init__(
+            f"job {shown(job['id'])} was changed{who} since you looked at it{what}; nothing was changed now: look "
+            "again, and decide anew"
+        )
 
 
 class RowRefused(GnomonError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, timedelta, tzinfo
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -14,11 +14,14 @@ from tzlocal import get_localzone_name
 from gnomon.domain.change import Author, Change
 from gnomon.domain.crontab_file import CrontabJob
 from gnomon.domain.declaration import Declaration, Retries
+from gnomon.domain.override import DEFAULT, Default
 from gnomon.domain.run import Run, RunState
 from gnomon.domain.triggers import BaseTrigger, build
 from gnomon.engine import Engine, JobStore
 from gnomon.engine.apscheduler_private import reference_of
 from gnomon.engine.functions import executor_for
+from gnomon.engine.row_codec import body
+from gnomon.engine.upkeep import Service
 from gnomon.errors import DuplicateJob, GnomonError, InvalidInput, RunNotFound
 from gnomon.executors import (
     CommandsExecutor,
@@ -29,13 +32,17 @@ from gnomon.executors import (
     run_command,
 )
 from gnomon.executors.contract import Executor
-from gnomon.operations import change, declare, import_crontab, read, run_now
+from gnomon.operations import change, declare, defaults, import_crontab, read, run_now, undo
+from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
 from gnomon.operations.preview import ChangePreview, Preview, preview_change, preview_trigger
 from gnomon.settings import Settings
 from gnomon.store import Clock, SqlEngine, Store
 
 logger = logging.getLogger("gnomon")
+
+#: How often rows are compared with what Gnomon last wrote, in seconds.
+_OUTSIDE_SECONDS = 10.0
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _RETRY_OPTIONS = {"retries": "count", "retry_delay": "delay", "retry_backoff": "backoff"}
@@ -84,7 +91,11 @@ class Scheduler:
         self._declarations: dict[str, Declaration] = {}
         self._built: dict[str, BaseTrigger] = {}
         self.engine = Engine(job_store, self._executors(), self.settings, timezone=self.timezone)
-        self._context = Context(self._store, self.engine, job_store.decode, self._functions.manifest)
+        self._context = Context(
+            self._store, self.engine, job_store.decode, self._functions.manifest, self._functions.declared
+        )
+        self._is_late = False
+        self._add_upkeep()
 
     # -- declaring
 
@@ -145,7 +156,7 @@ class Scheduler:
         self._declarations[job_id] = declaration
         self._functions.declare(declaration)
         if self.engine.running:
-            declare.start_all(self._context, [declaration])
+            self._declare([declaration])
         return declaration
 
     @property
@@ -209,10 +220,11 @@ class Scheduler:
     def start_all_jobs(self) -> list[str]:
         """Store the declared jobs that are not stored, and return their ids.
 
-        A job whose schedule is stored keeps it: trigger, paused or not, next run time.
+        A job whose schedule is stored keeps it: trigger, paused or not, next run time; unless the code declares
+        something else than at the last start, and no operator has changed that: then the schedule follows the code.
         """
         self.open()
-        return declare.start_all(self._context, list(self._declarations.values()))
+        return self._declare(list(self._declarations.values()))
 
     def get_all_jobs(self) -> list[dict[str, Any]]:
         """Every stored job as a JSON-ready dict, by next run time; taken from the stored rows."""
@@ -240,25 +252,31 @@ class Scheduler:
         self,
         job_id: str,
         *,
-        trigger: str | BaseTrigger | None = None,
+        trigger: str | BaseTrigger | Default | None = None,
         trigger_args: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
+        if_token: str | None = None,
         author: Author | None = None,
         **fields: Any,
     ) -> dict[str, Any]:
         """Change fields of a job in one transaction and return the job as it then stands.
 
         ``fields``: ``enabled``, ``misfire_grace_time``, ``coalesce``, ``max_instances``; what is absent stays, and
-        so does the time zone where ``trigger_args`` name none. The next run is counted from now, and a paused job
-        stays paused. Raises ``JobNotFound``, ``InvalidTrigger``, ``InvalidInput``, ``ChangeRefused`` or
+        so does the time zone where ``trigger_args`` name none. ``DEFAULT`` in place of a value returns the field to
+        what the code says. The next run is counted from now, and a paused job stays paused. At ``expires_at`` what was
+        changed returns to the code. ``if_token`` is the token of the job that the change was decided on.
+
+        Raises ``JobNotFound``, ``InvalidTrigger``, ``InvalidInput``, ``ChangeRefused``, ``StaleToken`` or
         ``StoreError``; then nothing has changed.
         """
         self.open()
-        made = None
-        if trigger is not None:
-            made = self._making(trigger, trigger_args or {})
-        elif trigger_args:
+        if trigger is DEFAULT:
+            fields["trigger"] = DEFAULT
+        elif trigger is not None:
+            fields["trigger"] = self._making(trigger, trigger_args or {})
+        if trigger_args and trigger in (None, DEFAULT):
             raise InvalidInput("trigger", None, "trigger_args need a trigger: name its kind")
-        patch = change.Patch(trigger=made, enabled=fields.pop("enabled", None), policies=fields)
+        patch = change.Patch(fields=fields, expires_at=expires_at, if_token=if_token)
         return change.change_job(self._context, job_id, patch, author or Author())
 
     def pause_job(self, job_id: str, *, author: Author | None = None) -> bool:
@@ -270,6 +288,49 @@ class Scheduler:
         """Fire a paused job again, counted from now. Raises ``JobNotFound``, ``ChangeRefused`` if it has finished."""
         self.change_job(job_id, enabled=True, author=author)
         return True
+
+    def revert_job(
+        self,
+        job_id: str,
+        *,
+        fields: Sequence[str] | None = None,
+        if_token: str | None = None,
+        author: Author | None = None,
+    ) -> dict[str, Any]:
+        """Return what was overridden (all fields, unless some are named) to what the code says; return the job.
+
+        Raises as ``change_job`` does.
+        """
+        self.open()
+        return defaults.revert(self._context, job_id, author or Author(), fields=fields, if_token=if_token)
+
+    def adopt_default(
+        self, job_id: str, *, if_token: str | None = None, author: Author | None = None
+    ) -> dict[str, Any]:
+        """Where the code says something else since fields were overridden (*default moved*): follow the code.
+
+        Raises as ``change_job`` does, and ``ChangeRefused`` where no default has moved.
+        """
+        self.open()
+        return defaults.adopt_default(self._context, job_id, author or Author(), if_token=if_token)
+
+    def keep_override(
+        self, job_id: str, *, if_token: str | None = None, author: Author | None = None
+    ) -> dict[str, Any]:
+        """Where the code says something else since fields were overridden (*default moved*): keep them as they are.
+
+        Raises as ``change_job`` does, and ``ChangeRefused`` where no default has moved.
+        """
+        self.open()
+        return defaults.keep_override(self._context, job_id, author or Author(), if_token=if_token)
+
+    def undo_change(
+        self, change_id: int, *, if_token: str | None = None, author: Author | None = None
+    ) -> dict[str, Any]:
+        """Undo one line of the audit log by a new change; return the job. Raises ``ChangeNotFound``, ``ChangeRefused``
+        where a later change stands in the way, and as ``change_job`` does."""
+        self.open()
+        return undo.undo_change(self._context, change_id, author or Author(), if_token=if_token)
 
     def import_crontab(self, jobs: Sequence[CrontabJob], *, author: Author | None = None) -> list[str]:
         """Store lines of a crontab as paused command jobs; return the ids of those that were not stored.
@@ -342,9 +403,21 @@ class Scheduler:
         """End a run of this process early; ``False`` where its executor can't, or it does not run here."""
         return self.engine.recorder.cancel(run_id)
 
-    def changes(self, job_id: str | None = None, *, limit: int = 50) -> list[Change]:
-        """The audit log, newest first."""
-        return self.store.records.changes(job_id, limit=limit)
+    def changes(
+        self,
+        job_id: str | None = None,
+        *,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[Change]:
+        """The audit log, newest first: of a job, of an actor, between two times (inclusive).
+
+        ``before`` is a change's id to page on from.
+        """
+        return self.store.records.changes(job_id, actor=actor, since=since, until=until, before=before, limit=limit)
 
     def asgi(self, *, hosts: Sequence[str] = ("127.0.0.1", "localhost", "[::1]")) -> Any:
         """The API as an ASGI application, to serve alone or to mount into another.
@@ -359,7 +432,24 @@ class Scheduler:
 
     # -- wiring
 
-    def _making(self, trigger: str | BaseTrigger, args: Mapping[str, Any]) -> Callable[[str], BaseTrigger]:
+    def _declare(self, declarations: list[Declaration]) -> list[str]:
+        started = declare.start_all(self._context, declarations, lease=timedelta(seconds=self.settings.lease))
+        self._is_late = self._is_late or bool(started.late)
+        return started.added
+
+    def _declare_again(self) -> None:
+        """Where newer code was running at our start: it may have been taken back since, and then ours holds."""
+        if self._is_late:
+            self._is_late = False
+            self._declare(list(self._declarations.values()))
+
+    def _add_upkeep(self) -> None:
+        upkeep, watch = self.engine.upkeep, OutsideWatch(self._context, body)
+        upkeep.add(Service("noticing other programs' changes", _OUTSIDE_SECONDS, lambda stop: watch.look(stop=stop)))
+        upkeep.add(Service("declaring again", self.settings.lease, lambda _stop: self._declare_again()))
+        self.engine.expire = lambda exclude: defaults.expire(self._context, exclude=exclude)
+
+    def _making(self, trigger: str | BaseTrigger, args: Mapping[str, Any]) -> Callable[[str | None], BaseTrigger]:
         """Makes a trigger for a job that there is: it counts in the job's time zone unless another is named."""
         if isinstance(trigger, BaseTrigger):
             made = self.build_trigger(trigger, args)

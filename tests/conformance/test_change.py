@@ -32,27 +32,6 @@ def test_a_new_trigger_counts_in_the_time_zone_of_the_job(migrated_url: str) -> 
     scheduler.close()
 
 
-def test_a_default_that_moves_leaves_the_schedule_and_does_not_hide_that_they_differ(migrated_url: str) -> None:
-    def declared(hour: int) -> Scheduler:
-        scheduler = Scheduler(migrated_url, timezone="UTC")
-        scheduler.register(nothing, "cron", id="report", hour=hour)
-        scheduler.start_all_jobs()
-        return scheduler
-
-    declared(3).close()
-    scheduler = declared(4)
-    job = scheduler.get_job("report")
-    assert job["trigger_args"]["hour"] == "3"
-    assert job["default"]["trigger_args"]["hour"] == "4"
-    assert job["source"] == "override"
-    base = scheduler.store.records.declarations(["report"])["report"].base
-    assert base["moved_from"]["trigger_args"]["hour"] == "3"
-    scheduler.close()
-    scheduler = declared(3)
-    assert scheduler.get_job("report")["source"] == "code"
-    scheduler.close()
-
-
 def test_a_patch_that_changes_nothing_writes_nothing(migrated_url: str) -> None:
     scheduler = Scheduler(migrated_url, timezone="UTC")
     scheduler.register(nothing, "cron", id="report", hour=3)

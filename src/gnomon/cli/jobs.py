@@ -251,9 +251,9 @@ def _with_default(text: Text, job: Mapping[str, Any], override: Override | None,
     """What stands, and below it what the code says, who changed it, when and why."""
     if override is None:
         return text
-    by = f"changed by {override.actor} {moments.distance(override.changed_at, now)}"
-    if override.reason:
-        by += f": {override.reason}"
+    by = f"changed by {override.author.actor} {moments.distance(override.changed_at, now)}"
+    if override.author.reason:
+        by += f": {override.author.reason}"
     said = _in_words(override.field, override.base, job)
     return Text("\n").join([text, Text(in_one_line(f"the code says {said}"), "yellow"), Text(in_one_line(by), "dim")])
 

@@ -17,7 +17,11 @@ class Origin(StrEnum):
     CLI = "cli"
     PAGE = "page"
     START = "start"
+    """A start of the program, with other declarations."""
     EXPIRY = "expiry"
+    """The time of an override was over."""
+    OUTSIDE = "outside"
+    """Another program wrote the row; when and by whom is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Author:
 class Change:
     """Who changed what, from what, to what, why, from where. ``before`` and ``after`` hold the fields that differ.
 
+    ``token`` is that of the schedule before the change, so who holds an old one can be told what was changed since.
     ``key`` is made before the change is written: where the answer to its COMMIT is lost, it is looked for.
     """
 
@@ -43,4 +48,5 @@ class Change:
     action: str
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    token: str | None = None
     id: int | None = None

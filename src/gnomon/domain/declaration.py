@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from apscheduler.triggers.base import BaseTrigger
@@ -14,11 +16,6 @@ from gnomon.errors import InvalidInput
 #: Seconds that a run may be late and still start. A miss is a line in the ledger, but no work is dropped for a
 #: restart or a busy minute.
 DEFAULT_MISFIRE_GRACE_TIME = 3600
-
-#: The declared fields that say when a job fires, which an operator may override.
-SCHEDULE_FIELDS = ("trigger", "trigger_args", "enabled", "misfire_grace_time", "coalesce", "max_instances")
-#: In a stored declaration: those of its fields that the code has changed and the stored schedule has not followed.
-MOVED_FROM = "moved_from"
 
 _LONGEST_RETRY_DELAY = 3600.0
 _LONGEST_GRACE = 5 * 366 * 86400
@@ -42,7 +39,7 @@ class Retries:
         return float(min(self.delay * self.backoff ** min(attempt - 1, 64), _LONGEST_RETRY_DELAY))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Declaration:
     """One job as the code declares it.
 
@@ -104,6 +101,11 @@ class Declaration:
             "timeout": self.timeout,
             "rerun_lost": self.rerun_lost,
         }
+
+    @cached_property
+    def text(self) -> str:
+        """``base`` as it is stored: the same text for the same declaration."""
+        return json.dumps(self.base(), sort_keys=True, separators=(",", ":"))
 
 
 def check_job_id(job_id: object) -> None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Declared job ids, references of functions that were added in code, and allowed module prefixes."""
+    """Declared job ids, references of functions that were added in code, allowed module prefixes, and ``versions``: the
+    names of the declarations (``StoredDeclaration.version``), by which one can tell who still runs older code."""
 
     job_ids: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     allow: frozenset[str] = frozenset()
+    versions: frozenset[str] = frozenset()
 
     def runs(self, job_id: str, func: str) -> bool:
         """Whether there is code for a job whose row names ``func``."""
@@ -30,17 +32,18 @@ class Manifest:
             frozenset().union(*(m.job_ids for m in together)),
             frozenset().union(*(m.functions for m in together)),
             frozenset().union(*(m.allow for m in together)),
+            frozenset().union(*(m.versions for m in together)),
         )
 
     def to_json(self) -> str:
         """The same text for the same set."""
-        return json.dumps([sorted(self.job_ids), sorted(self.functions), sorted(self.allow)], separators=(",", ":"))
+        sets = (self.job_ids, self.functions, self.allow, self.versions)
+        return json.dumps([sorted(each) for each in sets], separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
         """Reads what ``to_json`` wrote."""
-        job_ids, functions, allow = json.loads(text)
-        return cls(frozenset(job_ids), frozenset(functions), frozenset(allow))
+        return cls(*(frozenset(each) for each in json.loads(text)))
 
     @property
     def digest(self) -> str:

@@ -45,6 +45,16 @@ def overdue(trigger: BaseTrigger, first: datetime, now: datetime) -> DueTimes:
     return due_times(trigger, first=first, now=now, limit=SEPARATE_LINES)
 
 
+def passed_over(trigger: BaseTrigger, first: datetime, now: datetime) -> tuple[PlannedRun, ...]:
+    """The lines of times that were due and will not run, because the schedule was changed before they could: few get
+    a line each, more share one. Raises ``InvalidTrigger``."""
+    due = overdue(trigger, first, now)
+    if due.times:
+        return tuple(PlannedRun(at, RunState.MISSED, at) for at in (time.astimezone(UTC) for time in due.times))
+    began = first.astimezone(UTC)
+    return (PlannedRun(began, RunState.MISSED, began, due.count, due.latest.astimezone(UTC)),)
+
+
 def plan(
     schedule: Schedule, next_run_time: datetime, *, now: datetime, active: int, overdue: Overdue = overdue
 ) -> FiringPlan:

@@ -58,15 +58,29 @@ class JobRow(NamedTuple):
 
 
 class StoredDeclaration(NamedTuple):
-    """What the code said at its last start (JSON), and the token of the schedule as Gnomon last wrote it."""
+    """What the code said at its last start (JSON), and the token of the schedule as Gnomon last wrote it.
+
+    ``superseded`` are the versions of declarations that newer ones took the place of, the oldest first."""
 
     text: str
     token: str
+    declared_at: datetime
+    superseded: tuple[str, ...] = ()
 
     @property
     def base(self) -> Mapping[str, Any]:
         """The declared values."""
         return _parsed(self.text)
+
+    @staticmethod
+    def parsed(text: str) -> Mapping[str, Any]:
+        """The declared values of a text alone."""
+        return _parsed(text)
+
+
+def version_of(job_id: str, text: str) -> str:
+    """Names a declaration: the same for the same job and text."""
+    return hashlib.blake2b(f"{job_id}\0{text}".encode(), digest_size=6).hexdigest()
 
 
 class DeclaredRow(NamedTuple):
@@ -81,7 +95,7 @@ class DeclaredRow(NamedTuple):
     @classmethod
     def of(cls, row: JobRow, declaration: StoredDeclaration | None) -> DeclaredRow:
         """Of a row and a declaration that were read each by itself."""
-        return cls(*row, *(declaration or (None, None)))
+        return cls(*row, *(declaration[:2] if declaration is not None else (None, None)))
 
     @property
     def row(self) -> JobRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,11 +56,18 @@ class Claimed:
 
 
 class NextTimes(NamedTuple):
-    """When the next job is due, when the next waiting run may start, and what time it is."""
+    """When the next job is due, when the next waiting run may start, when the next override expires, and what time it
+    is."""
 
     due: datetime | None
     waiting: datetime | None
+    expiring: datetime | None
     now: datetime
+
+    @property
+    def is_expiring(self) -> bool:
+        """Whether the time of an override is over."""
+        return self.expiring is not None and self.expiring <= self.now
 
     @property
     def is_due(self) -> bool:
@@ -74,8 +81,8 @@ class NextTimes(NamedTuple):
 
     @property
     def first(self) -> datetime | None:
-        """When there is something to claim; ``None`` if there is nothing."""
-        return min((time for time in (self.due, self.waiting) if time is not None), default=None)
+        """When there is something to do; ``None`` if there is nothing."""
+        return min((time for time in (self.due, self.waiting, self.expiring) if time is not None), default=None)
 
 
 class _Due(NamedTuple):
@@ -167,18 +174,19 @@ class Claims:
                 self._decode(row)
         return len(rows) == limit
 
-    def next_times(self) -> NextTimes:
-        """When there is something to claim again. A read: it waits for nobody and nobody waits for it."""
+    def next_times(self, *, not_expiring: Collection[str] = ()) -> NextTimes:
+        """When there is something to do again. A read: it waits for nobody and nobody waits for it."""
         with self._store.database.read():
             seconds = self._store.schedules.next_due(exclude=self.set_aside)
             waiting = self._store.ledger.next_waiting(exclude=self.set_aside)
+            expiring = self._store.records.next_expiry(exclude=not_expiring)
             now = self._store.database.now()
         try:
             due = None if seconds is None else from_seconds(seconds)
         except ValueError:
             # Below all times: it is due, and its row will be set aside. Above: it never is, and comes after all others.
             due = now if isinstance(seconds, float) and seconds < 0 else None
-        return NextTimes(due, waiting, now)
+        return NextTimes(due, waiting, expiring, now)
 
     def _runnable(self, row: JobRow) -> tuple[StoredJob, Task] | None:
         """What a row says and the code for it; without either the job is set aside."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -29,11 +29,13 @@ from apscheduler.util import undefined
 
 from gnomon.domain.run import RunState
 from gnomon.domain.triggers import KINDS, build, ensure_fires, next_fire
-from gnomon.engine.apscheduler_private import AdaptedScheduler, new_job
+from gnomon.engine.apscheduler_private import AdaptedScheduler, new_job, schedule_of
 from gnomon.engine.claims import Claimed, Claims, NextTimes
 from gnomon.engine.job_store import JobStore
 from gnomon.engine.leases import Lease
+from gnomon.engine.overdue import pass_over, settle
 from gnomon.engine.recorder import Recorder
+from gnomon.engine.upkeep import Upkeep
 from gnomon.errors import ChangeRefused, GnomonError, InvalidInput, StoreError
 from gnomon.executors.contract import Execution, Executor, Outcome
 from gnomon.settings import Settings
@@ -100,6 +102,10 @@ class Engine(AdaptedScheduler):
             health=self.health,
             manifest=job_store.functions.manifest,
         )
+        self.upkeep = Upkeep()
+        #: Carries out the expiry of overrides, but for some jobs; returns those that it can't be done for, and why.
+        self.expire: Callable[[Collection[str]], Mapping[str, str]] = lambda _exclude: {}
+        self._not_expiring: dict[str, str] = {}
         self._feed = self._store.database.dialect.feed()
         self._passed_at: float | None = None
         self._pause = _FIRST_PAUSE
@@ -129,9 +135,11 @@ class Engine(AdaptedScheduler):
             super().start(paused=paused)
             undone.pop_all()
         self._feed.start(self._hinted)
+        self.upkeep.start()
 
     def shutdown(self, wait: bool = True) -> None:
         """Stop claiming; with ``wait``, return when what runs has ended. The store can still be read and written."""
+        self.upkeep.shutdown()
         self._feed.stop()
         super().shutdown(wait)
         self.recorder.shutdown(wait)
@@ -188,7 +196,11 @@ class Engine(AdaptedScheduler):
         self._reconsider()
         while self.is_processing:
             self._passed_at = time.monotonic()
-            next_times = self.claims.next_times()
+            next_times = self.claims.next_times(not_expiring=self._not_expiring)
+            if next_times.is_expiring:
+                # Before anything is claimed: what is due at the same moment is due by the schedule that then holds.
+                self._not_expiring |= self.expire(self._not_expiring)
+                continue
             if not (next_times.is_due or next_times.is_waiting):
                 more = self.claims.look_ahead(next_times.now, limit=_ROWS_AHEAD)
                 spent = time.monotonic() - self._passed_at
@@ -229,10 +241,13 @@ class Engine(AdaptedScheduler):
         Not every program that mends a row leaves a hint.
         """
         elapsed = time.monotonic() - self._reconsidered_at
-        if self.claims.set_aside and elapsed > (1.0 if self._is_hinted else self._settings.longest_sleep):
+        if (self.claims.set_aside or self._not_expiring) and elapsed > (
+            1.0 if self._is_hinted else self._settings.longest_sleep
+        ):
             self._is_hinted = False
             self._reconsidered_at = time.monotonic()
             self.claims.reconsider()
+            self._not_expiring.clear()
 
     def _failed(self, error: BaseException, began: float) -> None:
         if isinstance(error, StoreError):
@@ -329,13 +344,31 @@ class Engine(AdaptedScheduler):
         return job
 
     def modify_job(self, job_id: str, jobstore: str | None = None, **changes: Any) -> Job:
-        """APScheduler's ``modify_job``; a new trigger without a next run time gets one."""
+        """APScheduler's ``modify_job``; a new trigger without a next run time gets one.
+
+        Times that were due and had not been claimed yet are passed over, each with a line in the ledger.
+        """
         with self.writing():
             job, alias = self.find_job(job_id, jobstore)
+            if "trigger" in changes or "next_run_time" in changes:
+                pass_over(self._store, job.id, job.trigger, job.next_run_time, self._now())
             if "trigger" in changes and "next_run_time" not in changes:
                 first = self._first_fire(changes["trigger"])
                 changes["next_run_time"] = None if self._is_paused(job) else first
             return self.write_back(job, alias, changes)
+
+    def settle_before(self, job_id: str, until: datetime, *, rerun_lost: bool) -> None:
+        """The time of a job's schedule was over at ``until``, which has passed: queue what was due before that and
+        nobody has claimed, and nothing that would have come after."""
+        with self.writing():
+            job, alias = self.find_job(job_id, None)
+            now = self._now()
+            if job.next_run_time is None or job.next_run_time > now:
+                return
+            if job.next_run_time < until:
+                settle(self._store, schedule_of(job), job.next_run_time, until, now, rerun=rerun_lost)
+            following = next_fire(job.trigger, previous=None, now=now)
+            self.write_back(job, alias, {"next_run_time": following})
 
     def reschedule_job(self, job_id: str, jobstore: str | None = None, trigger: Any = None, **trigger_args: Any) -> Job:
         """Give a job another trigger. The next run is counted from now; a paused job stays paused.

@@ -11,7 +11,7 @@ from typing import Any
 
 from gnomon.domain.declaration import Declaration, Retries
 from gnomon.domain.manifest import Manifest
-from gnomon.domain.schedule import Schedule
+from gnomon.domain.schedule import Schedule, version_of
 from gnomon.engine.apscheduler_private import reference_of
 
 
@@ -52,11 +52,18 @@ class Functions:
         """Whether the code of a job is known by its id."""
         return job_id in self._declared
 
+    def declared(self, job_id: str) -> Declaration | None:
+        """What this process declares of a job, if anything."""
+        return self._declared.get(job_id)
+
     def manifest(self) -> Manifest:
         """What this process has code for."""
         with self._lock:
             if self._manifest is None:
-                self._manifest = Manifest(frozenset(self._declared), frozenset(self._added), frozenset(self._allow))
+                versions = frozenset(version_of(job_id, each.text) for job_id, each in self._declared.items())
+                self._manifest = Manifest(
+                    frozenset(self._declared), frozenset(self._added), frozenset(self._allow), versions
+                )
             return self._manifest
 
     def add(self, reference: str, func: Callable[..., Any]) -> None:

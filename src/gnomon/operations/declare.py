@@ -1,49 +1,71 @@
-"""Starting: what the code declares meets what is stored. What is stored stays."""
+"""Starting: what the code declares meets what is stored and what operators made of it, field by field."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
 
-from gnomon.domain.declaration import MOVED_FROM, SCHEDULE_FIELDS, Declaration
-from gnomon.domain.override import Override
-from gnomon.domain.schedule import token
+from gnomon.domain.change import Author, Origin
+from gnomon.domain.declaration import Declaration
+from gnomon.domain.override import FIELDS, Fate, Override, declared_value, fate, is_same
+from gnomon.domain.schedule import StoredDeclaration, token, version_of
 from gnomon.domain.triggers import describe
-from gnomon.errors import RowRefused
+from gnomon.errors import ChangeRefused, RowRefused
+from gnomon.operations.changing import Changing
 from gnomon.operations.ports import Context
 from gnomon.operations.read import current_token
 
 logger = logging.getLogger("gnomon.operations")
 
+_CODE = Author("code", Origin.START, "the default in the code has changed")
+_ADOPTED = Author("adopted", Origin.START, "stood in the table before Gnomon")
 
-def start_all(context: Context, declarations: Sequence[Declaration]) -> list[str]:
-    """Add the jobs that are not stored; remember what the code says now. Returns the ids that were added.
 
-    A job whose schedule is stored keeps it: trigger, paused or not, next run time. Starting twice changes nothing.
+class Started(NamedTuple):
+    """What a start did: the ids of jobs that it added, of those whose schedule followed the code, and of those of which
+    this process declares what older code did (``late``): newer code is running, and its defaults stay."""
+
+    added: list[str]
+    followed: list[str]
+    late: list[str]
+
+
+def start_all(context: Context, declarations: Sequence[Declaration], *, lease: timedelta) -> Started:
+    """Add the jobs that are not stored, and merge what has changed in the code.
+
+    A job whose declaration is the same as at the last start is not touched. Where the code has changed, the schedule
+    follows in what no operator has changed. Older code that starts late (``lease``: how long a node counts as alive
+    that has just declared something) changes nothing.
     """
     store = context.store
     with store.database.read():
         stored, bases = store.schedules.ids(), store.records.bases()
-    texts = {d.job_id: _text(d, bases.get(d.job_id)) for d in declarations}
-    if all(bases.get(job_id) == text and job_id in stored for job_id, text in texts.items()):
-        return []
+    if all(bases.get(each.job_id) == each.text and each.job_id in stored for each in declarations):
+        return Started([], [], [])
     with store.database.transaction("declare"):
         # Nodes of a new version start at the same time, and each would add what it found missing.
         store.database.one_at_a_time()
         stored, bases = store.schedules.ids(), store.records.bases()
-        added = [declaration for declaration in declarations if declaration.job_id not in stored]
-        removed = [declaration.job_id for declaration in added if bases.pop(declaration.job_id, None) is not None]
+        added = [each for each in declarations if each.job_id not in stored]
+        removed = [each.job_id for each in added if bases.pop(each.job_id, None) is not None]
         if removed:  # by whatever program; what operators had made of it went with the row
             store.records.forget(removed)
-        texts = {d.job_id: _text(d, bases.get(d.job_id)) for d in declarations}
         for declaration in added:
             _add(context, declaration)
-        _remember(context, declarations, texts, bases, {declaration.job_id for declaration in added})
+        _remember(context, added)
+        _adopt_all(context, [each for each in declarations if each.job_id in stored and each.job_id not in bases])
+        moved = [
+            each for each in declarations if each.job_id in stored and bases.get(each.job_id, each.text) != each.text
+        ]
+        followed, late = _merge_all(context, moved, lease)
     if added:
         logger.info("stored %d new jobs", len(added))
-    return [declaration.job_id for declaration in added]
+    return Started([each.job_id for each in added], followed, late)
+
+
+# -- new jobs
 
 
 def _add(context: Context, declaration: Declaration) -> None:
@@ -62,77 +84,138 @@ def _add(context: Context, declaration: Declaration) -> None:
     )
 
 
-def _remember(
-    context: Context, declarations: Sequence[Declaration], texts: dict[str, str], bases: dict[str, str], added: set[str]
-) -> None:
+def _remember(context: Context, added: Sequence[Declaration]) -> None:
     store = context.store
-    moved = [d for d in declarations if d.job_id in added or bases.get(d.job_id) != texts[d.job_id]]
-    if not moved:
-        return
-    at = store.database.now()
-    store.records.declare([(d.job_id, texts[d.job_id], None) for d in moved], at=at)
-    fresh = [d for d in moved if d.job_id in added or d.job_id not in bases]
-    rows = store.schedules.some([d.job_id for d in fresh])
-    tokens = []
-    for declaration in fresh:
-        row = rows[declaration.job_id]
-        try:
-            if declaration.job_id in added:
-                current = token(context.decode(row).schedule, declaration.enabled)
-            else:
-                _adopt(context, declaration)
-                current = current_token(context, row)
-        except RowRefused as error:
-            logger.warning("job %r is quarantined: %s", declaration.job_id, error)
-        else:
-            tokens.append((declaration.job_id, texts[declaration.job_id], current))
+    rows = store.schedules.some([each.job_id for each in added])
+    tokens = [
+        (each.job_id, each.text, token(context.decode(rows[each.job_id]).schedule, each.enabled)) for each in added
+    ]
     if tokens:
-        store.records.declare(tokens, at=at)
+        store.records.declare(tokens, at=store.database.now())
 
 
-def _adopt(context: Context, declaration: Declaration) -> None:
-    """A row that was there before Gnomon: what differs from the code counts as changed by an operator."""
+# -- a table that was there before
+
+
+def _adopt_all(context: Context, declarations: Sequence[Declaration]) -> None:
+    records, at = context.store.records, context.store.database.now()
+    if not declarations:
+        return
+    # First without tokens: whether a row is paused is said by the declaration, too.
+    records.declare([(each.job_id, each.text, None) for each in declarations], at=at)
+    tokens = []
+    for each in declarations:
+        try:
+            tokens.append((each.job_id, each.text, _adopt(context, each)))
+        except RowRefused as error:
+            logger.warning("job %r is quarantined: %s", each.job_id, error)
+    records.declare(tokens, at=at)
+
+
+def _adopt(context: Context, declaration: Declaration) -> str:
+    """What a row holds and what differs from the code counts as changed by an operator. Returns the row's token."""
     store = context.store
     row = store.schedules.get(declaration.job_id)
     assert row is not None
     stored, base = context.decode(row), declaration.base()
     found = describe(stored.schedule.trigger)
-    args = dict(found.args)
-    if not declaration.fixed_start:
-        args.pop("start_date", None)
-    values: dict[str, tuple[Any, Any]] = {
-        "misfire_grace_time": (stored.schedule.misfire_grace_time, base["misfire_grace_time"]),
-        "coalesce": (stored.schedule.coalesce, base["coalesce"]),
-        "max_instances": (stored.schedule.max_instances, base["max_instances"]),
-        "enabled": (stored.next_run_time is not None, base["enabled"]),
-        "trigger": ([found.kind, args], [base["trigger"], base["trigger_args"]]),
+    values = {
+        "trigger": [found.kind, found.args],
+        "enabled": stored.next_run_time is not None,
+        "misfire_grace_time": stored.schedule.misfire_grace_time,
+        "coalesce": stored.schedule.coalesce,
+        "max_instances": stored.schedule.max_instances,
     }
-    for field, (value, declared) in values.items():
-        if value != declared:
+    for field, value in values.items():
+        declared = declared_value(base, field)
+        if not is_same(field, value, declared):
             store.records.override(
                 Override(
                     job_id=row.id,
                     field=field,
                     value=value,
                     base=declared,
-                    actor="adopted",
-                    reason="stood in the table before Gnomon",
+                    author=_ADOPTED,
                     changed_at=store.database.now(),
                 )
             )
+    return current_token(context, row)
 
 
-def _text(declaration: Declaration, stored: str | None) -> str:
-    """What is stored of a declaration.
+# -- code that has changed
 
-    What the stored schedule was declared as is kept beside what it is declared as now, for as long as they differ: the
-    stored schedule stays, and whoever compares later has to know what it was.
-    """
-    base = declaration.base()
-    if stored is not None:
-        earlier = json.loads(stored)
-        followed = {**earlier, **earlier.get(MOVED_FROM, {})}
-        moved = {field: followed[field] for field in SCHEDULE_FIELDS if followed[field] != base[field]}
-        if moved:
-            base[MOVED_FROM] = moved
-    return json.dumps(base, sort_keys=True, separators=(",", ":"))
+
+def _merge_all(context: Context, declarations: Sequence[Declaration], lease: timedelta) -> tuple[list[str], list[str]]:
+    followed: list[str] = []
+    late: list[str] = []
+    if not declarations:
+        return followed, late
+    records, at = context.store.records, context.store.database.now()
+    stored = records.declarations([each.job_id for each in declarations])
+    running = context.store.nodes.manifest()
+    living = running.versions if running is not None else frozenset()
+    for declaration in declarations:
+        before = stored[declaration.job_id]
+        if _is_late(declaration, before, lambda version, since: version in living or at - since < lease):
+            late.append(declaration.job_id)
+            continue
+        if not _moves_schedule(before.base, declaration.base()):
+            records.declare([(declaration.job_id, declaration.text, None)], at=at)
+            continue
+        try:
+            _merge(context, declaration, before.base)
+            followed.append(declaration.job_id)
+        except ChangeRefused as error:  # its row cannot be read
+            logger.warning("%s", error)
+            records.declare([(declaration.job_id, declaration.text, None)], at=at)
+    if followed:
+        logger.info("the code has changed the defaults of %d jobs: %s", len(followed), _some(followed))
+    if late:
+        logger.warning(
+            "this process declares %d jobs as older code did; newer code is running, and its defaults stay: %s",
+            len(late),
+            _some(late),
+        )
+    return followed, late
+
+
+def _is_late(declaration: Declaration, stored: StoredDeclaration, lives: Callable[[str, Any], bool]) -> bool:
+    """Whether this is older code than what is stored: a declaration that was superseded, while what came after it
+    lives, or may be just starting."""
+    if version_of(declaration.job_id, declaration.text) not in stored.superseded:
+        return False
+    return lives(version_of(declaration.job_id, stored.text), stored.declared_at)
+
+
+def _moves_schedule(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    if before["name"] != now["name"]:
+        return True
+    return any(not is_same(field, declared_value(before, field), declared_value(now, field)) for field in FIELDS)
+
+
+def _merge(context: Context, declaration: Declaration, base: Mapping[str, Any]) -> None:
+    job_id, now = declaration.job_id, declaration.base()
+    changing = Changing(context, job_id, _CODE)
+    follows: dict[str, Any] = {}
+    dissolved: dict[str, Any] = {}
+    for field in FIELDS:
+        declared = declared_value(now, field)
+        override = changing.overrides.get(field)
+        match fate(field, base=declared_value(base, field), declared=declared, override=override):
+            case Fate.FOLLOWS:
+                follows[field] = (lambda _zone: declaration.trigger) if field == "trigger" else declared
+            case Fate.DISSOLVES if override is not None:
+                dissolved[field] = override.value
+                changing.dissolve(field)
+    if base["name"] != declaration.name:
+        context.engine.modify_job(job_id, name=declaration.name)
+    changing.redeclare(declaration.text)
+    changing.apply(follows)
+    notes: tuple[dict[str, Any], dict[str, Any]] | None = None
+    if dissolved:
+        notes = {"override": dissolved}, {"override": {}}
+    changing.finish("dissolve" if dissolved and not follows else "follow", notes=notes)
+
+
+def _some(job_ids: Sequence[str]) -> str:
+    return ", ".join(job_ids[:5]) + (f" and {len(job_ids) - 5} more" if len(job_ids) > 5 else "")

@@ -11,16 +11,18 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gnomon.domain.declaration import MOVED_FROM
+from gnomon.domain.change import Origin
 from gnomon.domain.manifest import Manifest
-from gnomon.domain.override import Override
+from gnomon.domain.override import Override, declared_value, is_moved
 from gnomon.domain.run import Run
-from gnomon.domain.schedule import DeclaredRow, JobRow, StoredJob, token
-from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, describe, next_fire
+from gnomon.domain.schedule import DeclaredRow, JobRow, StoredDeclaration, StoredJob, token
+from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, next_fire
 from gnomon.errors import InvalidTrigger, JobNotFound, RowRefused
 from gnomon.operations.ports import Context, Store
 
 JobDict = dict[str, Any]
+#: The policies that an operator may change, beside trigger and enabled.
+POLICIES = ("misfire_grace_time", "coalesce", "max_instances")
 _NO_OVERRIDES: Mapping[str, Override] = MappingProxyType({})
 
 
@@ -102,6 +104,11 @@ def runnable(context: Context) -> Manifest | None:
     return here.merged([there])
 
 
+def read_rows(context: Context, rows: list[DeclaredRow]) -> list[JobDict]:
+    """The jobs of rows that were read already."""
+    return _read(context, rows, [row.id for row in rows])
+
+
 def _read(context: Context, rows: list[DeclaredRow], job_ids: list[str] | None) -> list[JobDict]:
     store: Store = context.store
     as_of = iso_now(store)
@@ -130,7 +137,8 @@ def job_dict(
     """What a job's row, and what stands beside it, say together."""
     paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
     last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
-    standing = _standing(context.decode, row, bool(overrides), paused_or_not, last)
+    source = source_of(overrides) if overrides else "code"
+    standing = _standing(context.decode, row, source, paused_or_not, last)
     if not standing.is_plain:
         problem = _problem_of_trigger(context, row, standing, as_of)
         if problem is not None:
@@ -143,6 +151,7 @@ def job_dict(
         if default is not None:
             job["default"] = default = default.copy()
             default["trigger_args"] = default["trigger_args"].copy()
+    job["overrides"] = overrides_dict(overrides, row.declared) if overrides else {}
     if standing.func is not None and manifest is not None and not manifest.runs(row.id, standing.func):
         job["problem"] = "no living node has code for it"
         if job["enabled"]:
@@ -182,7 +191,7 @@ class _Standing(NamedTuple):
 def _standing(
     decode: Callable[[JobRow], StoredJob],
     row: DeclaredRow,
-    is_overridden: bool,
+    source: str,
     paused_or_not: bool | None,
     last: datetime | None,
 ) -> _Standing:
@@ -199,7 +208,6 @@ def _standing(
     enabled = is_enabled(stored, paused_or_not, base, last)
     described = _described(_Same(schedule.trigger))
     current = token(schedule, enabled, described)
-    as_declared = "override" if is_overridden or MOVED_FROM in base else "code"
     fires = "active" if stored.next_run_time is not None else "finished"
     job = {
         "id": schedule.job_id,
@@ -212,8 +220,9 @@ def _standing(
         "timezone": described.timezone,
         "schedule": described.words,
         "next_run_time": None if stored.next_run_time is None else stored.next_run_time.isoformat(),
-        "source": as_declared if row.token == current else "outside",
-        "default": _default(base),
+        "source": source if row.token == current else "outside",
+        "default": _default(row.base, described.words if source == "code" and row.token == current else None),
+        "overrides": {},
         "misfire_grace_time": schedule.misfire_grace_time,
         "coalesce": schedule.coalesce,
         "max_instances": schedule.max_instances,
@@ -246,10 +255,56 @@ def _described(same: _Same) -> TriggerDescription:
     return describe(same.trigger)
 
 
-def _default(base: Mapping[str, Any]) -> dict[str, Any] | None:
-    if not base:
+def source_of(overrides: Mapping[str, Override]) -> str:
+    """``code`` where nothing is overridden; otherwise who changed something last: an operator, or another program."""
+    if not overrides:
+        return "code"
+    newest = max(overrides.values(), key=lambda override: override.changed_at)
+    return "outside" if newest.author.origin is Origin.OUTSIDE else "override"
+
+
+def overrides_dict(overrides: Mapping[str, Override], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Each overridden field: what it is, what the code said then, whether the code says something else now (``moved``),
+    and who changed it, when, why, and until when."""
+    return {
+        name: {
+            "value": override.value,
+            "base": override.base,
+            "moved": is_moved(override, declared_value(base, name)),
+            "actor": override.author.actor,
+            "origin": override.author.origin.value,
+            "reason": override.author.reason,
+            "changed_at": _iso(override.changed_at),
+            "expires_at": _iso(override.expires_at),
+        }
+        for name, override in overrides.items()
+    }
+
+
+def _default(text: str | None, words: str | None) -> dict[str, Any] | None:
+    """What the code says; ``words`` are those of the stored trigger where that is as declared."""
+    if text is None:
         return None
-    return {"trigger": base["trigger"], "trigger_args": base["trigger_args"], "enabled": base["enabled"]}
+    base = StoredDeclaration.parsed(text)
+    return {
+        **{name: base[name] for name in ("trigger", "trigger_args", "enabled", *POLICIES)},
+        "schedule": words or _words_of_base(text),
+    }
+
+
+@lru_cache(maxsize=5_000)
+def _words_of_base(text: str) -> str:
+    base = StoredDeclaration.parsed(text)
+    return words_for(base["trigger"], base["trigger_args"])
+
+
+def words_for(kind: str, args: Mapping[str, Any]) -> str:
+    """A trigger that is given by kind and arguments, in words."""
+    try:
+        # The arguments of a stored declaration name their zone.
+        return describe(build(kind, args, timezone="UTC")).words
+    except InvalidTrigger:
+        return str(args.get("repr", kind))
 
 
 def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
@@ -266,7 +321,8 @@ def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
         "schedule": "not known: the stored row cannot be read",
         "next_run_time": None,
         "source": "outside",
-        "default": _default(base),
+        "default": _default(row.base, None),
+        "overrides": {},
         "misfire_grace_time": None,
         "coalesce": None,
         "max_instances": None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,12 @@ import orjson
 
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.override import Override
-from gnomon.domain.schedule import StoredDeclaration
+from gnomon.domain.schedule import StoredDeclaration, version_of
 from gnomon.domain.times import from_micros, to_micros
 from gnomon.store.database import Database
+
+_MOST_SUPERSEDED = 20
+_LOOKED_BACK = 200
 
 
 class Records:
@@ -24,9 +27,12 @@ class Records:
     def declarations(self, job_ids: Sequence[str] | None = None) -> dict[str, StoredDeclaration]:
         """What is stored of the declarations, of some jobs or of all."""
         condition, parameters = self._of_jobs(job_ids)
-        statement = f"SELECT job_id, base, token FROM gnomon_declarations {condition}"
+        statement = f"SELECT job_id, base, token, declared_at, superseded FROM gnomon_declarations {condition}"
         with self._database.read() as session:
-            return {row[0]: StoredDeclaration(row[1], row[2]) for row in session.execute(statement, parameters)}
+            return {
+                row[0]: StoredDeclaration(row[1], row[2], from_micros(row[3]), tuple(orjson.loads(row[4])))
+                for row in session.execute(statement, parameters)
+            }
 
     def bases(self) -> dict[str, str]:
         """The stored declarations as the text they are stored as: for comparing many at once."""
@@ -35,14 +41,25 @@ class Records:
             return {row[0]: row[1] for row in rows}
 
     def declare(self, rows: Sequence[tuple[str, str, str | None]], *, at: datetime) -> None:
-        """Store (job id, base as JSON text, token). A token of ``None`` leaves the stored one."""
+        """Store (job id, base as JSON text, token). A token of ``None`` leaves the stored one. What another base
+        stood for is noted as superseded; the newest ``_MOST_SUPERSEDED`` are kept."""
+        earlier = self.declarations([job_id for job_id, _, _ in rows])
         statement = (
-            "INSERT INTO gnomon_declarations (job_id, base, token, declared_at) "
-            "VALUES (:job_id, :base, coalesce(:token, ''), :at) ON CONFLICT (job_id) DO UPDATE SET "
+            "INSERT INTO gnomon_declarations (job_id, base, token, declared_at, superseded) "
+            "VALUES (:job_id, :base, coalesce(:token, ''), :at, :superseded) ON CONFLICT (job_id) DO UPDATE SET "
             "base = excluded.base, token = coalesce(:token, gnomon_declarations.token), "
-            "declared_at = excluded.declared_at"
+            "declared_at = excluded.declared_at, superseded = excluded.superseded"
         )
-        values = [{"job_id": job_id, "base": base, "token": token, "at": to_micros(at)} for job_id, base, token in rows]
+        values = [
+            {
+                "job_id": job_id,
+                "base": base,
+                "token": token,
+                "at": to_micros(at),
+                "superseded": _json(_superseded(job_id, base, earlier.get(job_id))),
+            }
+            for job_id, base, token in rows
+        ]
         with self._database.transaction("declare") as session:
             session.execute_many(statement, values)
 
@@ -56,7 +73,7 @@ class Records:
         """Overrides by job and field."""
         condition, parameters = self._of_jobs(job_ids)
         statement = (
-            "SELECT job_id, field, value, base, actor, reason, changed_at, expires_at "
+            "SELECT job_id, field, value, base, actor, origin, reason, changed_at, expires_at "
             f"FROM gnomon_overrides {condition}"
         )
         found: dict[str, dict[str, Override]] = {}
@@ -67,29 +84,29 @@ class Records:
                     field=row[1],
                     value=orjson.loads(row[2]),
                     base=orjson.loads(row[3]),
-                    actor=row[4],
-                    reason=row[5],
-                    changed_at=from_micros(row[6]),
-                    expires_at=None if row[7] is None else from_micros(row[7]),
+                    author=Author(row[4], Origin(row[5]), row[6]),
+                    changed_at=from_micros(row[7]),
+                    expires_at=None if row[8] is None else from_micros(row[8]),
                 )
         return found
 
     def override(self, override: Override) -> None:
         """Set one field's override, in place of an earlier one."""
         statement = (
-            "INSERT INTO gnomon_overrides (job_id, field, value, base, actor, reason, changed_at, expires_at) "
-            "VALUES (:job_id, :field, :value, :base, :actor, :reason, :changed_at, :expires_at) "
+            "INSERT INTO gnomon_overrides (job_id, field, value, base, actor, origin, reason, changed_at, expires_at) "
+            "VALUES (:job_id, :field, :value, :base, :actor, :origin, :reason, :changed_at, :expires_at) "
             "ON CONFLICT (job_id, field) DO UPDATE SET value = excluded.value, base = excluded.base, "
-            "actor = excluded.actor, reason = excluded.reason, changed_at = excluded.changed_at, "
-            "expires_at = excluded.expires_at"
+            "actor = excluded.actor, origin = excluded.origin, reason = excluded.reason, "
+            "changed_at = excluded.changed_at, expires_at = excluded.expires_at"
         )
         values = {
             "job_id": override.job_id,
             "field": override.field,
             "value": _json(override.value),
             "base": _json(override.base),
-            "actor": override.actor,
-            "reason": override.reason,
+            "actor": override.author.actor,
+            "origin": override.author.origin.value,
+            "reason": override.author.reason,
             "changed_at": to_micros(override.changed_at),
             "expires_at": None if override.expires_at is None else to_micros(override.expires_at),
         }
@@ -102,6 +119,33 @@ class Records:
         with self._database.transaction("change") as session:
             session.execute(statement, {"job_id": job_id, "field": field})
 
+    def next_expiry(self, *, exclude: Collection[str] = ()) -> datetime | None:
+        """When the next override expires; in the past where that has not been carried out."""
+        dialect = self._database.dialect
+        condition = f"AND NOT ({dialect.among('job_id', 'exclude', 'text')})" if exclude else ""
+        statement = (
+            f"SELECT expires_at FROM gnomon_overrides WHERE expires_at IS NOT NULL {condition} "
+            "ORDER BY expires_at LIMIT 1"
+        )
+        parameters = {"exclude": dialect.array(list(exclude))} if exclude else {}
+        with self._database.read() as session:
+            micros = session.execute(statement, parameters).scalar()
+        return None if micros is None else from_micros(micros)
+
+    def expired(self, now: datetime, *, exclude: Collection[str] = (), limit: int = 100) -> list[str]:
+        """Jobs with overrides whose time is over, the longest expired first."""
+        dialect = self._database.dialect
+        condition = f"AND NOT ({dialect.among('job_id', 'exclude', 'text')})" if exclude else ""
+        statement = (
+            f"SELECT job_id FROM gnomon_overrides WHERE expires_at IS NOT NULL AND expires_at <= :now {condition} "
+            "GROUP BY job_id ORDER BY min(expires_at) LIMIT :limit"
+        )
+        parameters: dict[str, Any] = {"now": to_micros(now), "limit": limit}
+        if exclude:
+            parameters["exclude"] = dialect.array(list(exclude))
+        with self._database.read() as session:
+            return list(session.execute(statement, parameters).scalars())
+
     def forget(self, job_ids: Sequence[str]) -> None:
         """These jobs begin anew: without overrides, as if they had never been declared. The log of changes stays."""
         condition, parameters = self._of_jobs(job_ids)
@@ -112,8 +156,8 @@ class Records:
     def log(self, change: Change) -> None:
         """Write a line of the audit log."""
         statement = (
-            "INSERT INTO gnomon_changes (key, job_id, at, actor, origin, action, before, after, reason) "
-            "VALUES (:key, :job_id, :at, :actor, :origin, :action, :before, :after, :reason)"
+            "INSERT INTO gnomon_changes (key, job_id, at, actor, origin, action, before, after, reason, token) "
+            "VALUES (:key, :job_id, :at, :actor, :origin, :action, :before, :after, :reason, :token)"
         )
         values = {
             "key": change.key,
@@ -125,6 +169,7 @@ class Records:
             "before": _json(change.before),
             "after": _json(change.after),
             "reason": change.author.reason,
+            "token": change.token,
         }
         with self._database.transaction("change") as session:
             session.execute(statement, values)
@@ -135,16 +180,52 @@ class Records:
             found = session.execute("SELECT 1 FROM gnomon_changes WHERE key = :key", {"key": key})
             return found.scalar() is not None
 
-    def changes(self, job_id: str | None = None, *, limit: int = 50) -> list[Change]:
-        """The audit log, newest first."""
-        condition = "WHERE job_id = :job_id" if job_id is not None else ""
-        statement = (
-            "SELECT id, key, job_id, at, actor, origin, action, before, after, reason "
-            f"FROM gnomon_changes {condition} ORDER BY id DESC LIMIT :limit"
+    def changes(
+        self,
+        job_id: str | None = None,
+        *,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[Change]:
+        """The audit log, newest first. ``since`` and ``until`` are inclusive; ``before`` is an id to page on from."""
+        narrowing: dict[str, tuple[str, Any]] = {
+            "job_id": ("job_id = :job_id", job_id),
+            "actor": ("actor = :actor", actor),
+            "since": ("at >= :since", None if since is None else to_micros(since)),
+            "until": ("at <= :until", None if until is None else to_micros(until)),
+            "before": ("id < :before", before),
+        }
+        asked = {name: both for name, both in narrowing.items() if both[1] is not None}
+        where = f"WHERE {' AND '.join(condition for condition, _ in asked.values())}" if asked else ""
+        parameters = {name: value for name, (_, value) in asked.items()} | {"limit": limit}
+        return self._changes(f"{where} ORDER BY id DESC LIMIT :limit", parameters)
+
+    def change(self, change_id: int) -> Change | None:
+        """One line of the audit log."""
+        found = self._changes("WHERE id = :id", {"id": change_id})
+        return found[0] if found else None
+
+    def changes_after(self, job_id: str, token: str) -> list[Change] | None:
+        """What was changed since the schedule of a job had a token, oldest first; ``None`` if it never had, as far back
+        as ``_LOOKED_BACK`` changes."""
+        newest = self._changes(
+            "WHERE job_id = :job_id ORDER BY id DESC LIMIT :limit", {"job_id": job_id, "limit": _LOOKED_BACK}
         )
-        parameters: dict[str, Any] = {"limit": limit}
-        if job_id is not None:
-            parameters["job_id"] = job_id
+        since: list[Change] = []
+        for change in newest:
+            since.append(change)
+            if change.token == token:
+                return since[::-1]
+        return None
+
+    def _changes(self, rest: str, parameters: dict[str, Any]) -> list[Change]:
+        statement = (
+            "SELECT id, key, job_id, at, actor, origin, action, before, after, reason, token "
+            f"FROM gnomon_changes {rest}"
+        )
         with self._database.read() as session:
             return [
                 Change(
@@ -156,6 +237,7 @@ class Records:
                     action=row[6],
                     before=orjson.loads(row[7]),
                     after=orjson.loads(row[8]),
+                    token=row[10],
                 )
                 for row in session.execute(statement, parameters)
             ]
@@ -169,3 +251,13 @@ class Records:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _superseded(job_id: str, base: str, earlier: StoredDeclaration | None) -> list[str]:
+    if earlier is None:
+        return []
+    if earlier.text == base:
+        return list(earlier.superseded)
+    ours = version_of(job_id, base)
+    kept = [version for version in earlier.superseded if version != ours]
+    return [*kept, version_of(job_id, earlier.text)][-_MOST_SUPERSEDED:]

@@ -109,6 +109,15 @@ class Schedules:
         with self._database.read() as session:
             return list(map(DeclaredRow._make, session.execute(statement)))
 
+    def declared_page(self, after: str, *, limit: int) -> list[DeclaredRow]:
+        """Rows with their declarations by id, from after the given one. For going through all without holding all."""
+        statement = (
+            "SELECT j.id, j.next_run_time, j.job_state, d.base, d.token FROM apscheduler_jobs j "
+            "JOIN gnomon_declarations d ON d.job_id = j.id WHERE j.id > :after ORDER BY j.id LIMIT :limit"
+        )
+        with self._database.read() as session:
+            return list(map(DeclaredRow._make, session.execute(statement, {"after": after, "limit": limit})))
+
     def ids(self) -> set[str]:
         """The ids of all rows."""
         with self._database.read() as session:

@@ -32,7 +32,8 @@ jobs = Table(
 )
 
 #: What the code said at its last start (``base``, JSON), and the token of the schedule as Gnomon last wrote it: a row
-#: with another token was changed by somebody else's program.
+#: with another token was changed by somebody else's program. ``superseded`` names the declarations that this one came
+#: after (JSON): who starts late with one of those has older code.
 declarations = Table(
     "gnomon_declarations",
     metadata,
@@ -40,6 +41,7 @@ declarations = Table(
     Column("base", Text, nullable=False),
     Column("token", String(32), nullable=False),
     Column("declared_at", BigInteger, nullable=False),
+    Column("superseded", Text, nullable=False),
 )
 
 #: One field that an operator changed. ``base`` is the declared value it was changed from, ``value`` what it is now.
@@ -51,9 +53,16 @@ overrides = Table(
     Column("value", Text, nullable=False),
     Column("base", Text, nullable=False),
     Column("actor", Unicode(191), nullable=False),
+    Column("origin", String(16), nullable=False),
     Column("reason", Unicode(1000)),
     Column("changed_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
+    Index(
+        "ix_gnomon_overrides_expiring",
+        "expires_at",
+        sqlite_where=text("expires_at IS NOT NULL"),
+        postgresql_where=text("expires_at IS NOT NULL"),
+    ),
 )
 
 #: The audit log. ``key`` is made by the writer before it writes, so that a COMMIT whose answer was lost is settled by
@@ -71,6 +80,7 @@ changes = Table(
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
     Column("reason", Unicode(1000)),
+    Column("token", String(32)),
     Index("ix_gnomon_changes_job", "job_id", "id"),
 )
 

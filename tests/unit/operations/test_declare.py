@@ -141,7 +141,7 @@ def test_a_row_that_was_there_before_is_adopted_with_its_difference_as_override(
         "max_instances": 3,
         "misfire_grace_time": 1,
     }
-    assert {override.actor for override in overrides.values()} == {"adopted"}
+    assert {override.author.actor for override in overrides.values()} == {"adopted"}
     assert scheduler.get_job("job")["source"] == "override"
 
 

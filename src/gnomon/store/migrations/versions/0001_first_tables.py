@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 _ACTIVE = sa.text("state IN ('queued', 'running')")
+_EXPIRING = sa.text("expires_at IS NOT NULL")
 _WAITING = sa.text("state = 'queued' AND node IS NULL")
 
 
@@ -28,6 +29,7 @@ def upgrade() -> None:
         sa.Column("base", sa.Text, nullable=False),
         sa.Column("token", sa.String(32), nullable=False),
         sa.Column("declared_at", sa.BigInteger, nullable=False),
+        sa.Column("superseded", sa.Text, nullable=False),
     )
     op.create_table(
         "gnomon_overrides",
@@ -36,9 +38,17 @@ def upgrade() -> None:
         sa.Column("value", sa.Text, nullable=False),
         sa.Column("base", sa.Text, nullable=False),
         sa.Column("actor", sa.Unicode(191), nullable=False),
+        sa.Column("origin", sa.String(16), nullable=False),
         sa.Column("reason", sa.Unicode(1000)),
         sa.Column("changed_at", sa.BigInteger, nullable=False),
         sa.Column("expires_at", sa.BigInteger),
+    )
+    op.create_index(
+        "ix_gnomon_overrides_expiring",
+        "gnomon_overrides",
+        ["expires_at"],
+        sqlite_where=_EXPIRING,
+        postgresql_where=_EXPIRING,
     )
     op.create_table(
         "gnomon_changes",
@@ -52,6 +62,7 @@ def upgrade() -> None:
         sa.Column("before", sa.Text, nullable=False),
         sa.Column("after", sa.Text, nullable=False),
         sa.Column("reason", sa.Unicode(1000)),
+        sa.Column("token", sa.String(32)),
     )
     op.create_index("ix_gnomon_changes_job", "gnomon_changes", ["job_id", "id"])
     op.create_table(

@@ -1,0 +1,235 @@
+"""Changing one job, in the transaction that is open: its row is locked, and what stands beside it is read once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from gnomon.domain.change import Author, Change, Origin
+from gnomon.domain.override import DEFAULT, FIELDS, Override, declared_value, is_same
+from gnomon.domain.schedule import DeclaredRow, JobRow
+from gnomon.domain.triggers import KINDS, BaseTrigger, build
+from gnomon.errors import ChangeRefused, JobNotFound, StaleToken
+from gnomon.operations.ports import Context
+from gnomon.operations.read import POLICIES, JobDict, job_dict, overrides_dict, runnable, source_of
+
+#: Makes a trigger, given the time zone that the job counts in (``None``: not known).
+TriggerMaker = Callable[[str | None], BaseTrigger]
+
+_OUTSIDE = Author("outside", Origin.OUTSIDE, "another program wrote the row")
+#: The fields of a job's dict that a line of the log compares.
+_COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES)
+
+
+class Changing:
+    """One job under its lock. What another program did to its row is put on record first.
+
+    ``before`` is the job as it stands. Raises ``JobNotFound``, and ``ChangeRefused`` for a row that cannot be read.
+    """
+
+    def __init__(self, context: Context, job_id: str, author: Author) -> None:
+        store = context.store
+        row = store.schedules.lock(job_id)
+        if row is None:
+            raise JobNotFound(job_id)
+        self.now = store.database.now()
+        self.author = author
+        self._context, self._job_id, self._row = context, job_id, row
+        self.declaration = store.records.declarations([job_id]).get(job_id)
+        self.overrides = store.records.overrides([job_id]).get(job_id, {})
+        self._last_run = store.ledger.last_runs([job_id]).get(job_id)
+        self._manifest = runnable(context)
+        self.before = self._job()
+        if self.before["state"] == "quarantined":
+            problem = self.before["problem"]
+            raise ChangeRefused(f"job {job_id!r} cannot be changed: {problem}; mend or remove its row")
+        self._notice_outside()
+
+    @property
+    def base(self) -> Mapping[str, Any]:
+        """The declared values; none of a job that was never declared."""
+        return self.declaration.base if self.declaration else {}
+
+    def expect(self, token: str | None) -> None:
+        """Raise ``StaleToken`` unless the job still has the token that somebody saw; ``None`` is not compared."""
+        if token is not None and token != self.before["token"]:
+            raise StaleToken(self.before, self._context.store.records.changes_after(self._job_id, token))
+
+    def apply(self, wanted: Mapping[str, Any], *, expires_at: datetime | None = None) -> None:
+        """Ask the engine, then record. ``wanted`` maps some of ``FIELDS`` to values (a trigger: its maker) or to
+        ``DEFAULT``. What is as the code says afterwards is no override; others are kept until ``expires_at``."""
+        wanted = {name: self._resolved(name, value) for name, value in wanted.items()}
+        self._ask_engine(wanted)
+        if "enabled" in wanted:
+            # First: whether a row without a next run time is paused is said by this override.
+            self._record("enabled", wanted["enabled"], self.before["enabled"], expires_at)
+        after = self._job()
+        for policy in POLICIES:
+            if policy in wanted:
+                self._record(policy, after[policy], self.before[policy], expires_at)
+        if "trigger" in wanted:
+            now, before = ([job["trigger"], job["trigger_args"]] for job in (after, self.before))
+            self._record("trigger", now, before, expires_at)
+
+    def settle_before(self, moment: datetime) -> None:
+        """The schedule was meant until a moment that has passed: what was due before that is queued."""
+        rerun_lost = bool(self.base.get("rerun_lost"))
+        self._context.engine.settle_before(self._job_id, moment, rerun_lost=rerun_lost)
+
+    def redeclare(self, text: str) -> None:
+        """The code says something else now: what is as it says is no override any more."""
+        records = self._context.store.records
+        records.declare([(self._job_id, text, None)], at=self.now)
+        self.declaration = records.declarations([self._job_id])[self._job_id]
+
+    def dissolve(self, name: str) -> None:
+        """Drop an override whose value the code declares now."""
+        self._context.store.records.drop_override(self._job_id, name)
+        del self.overrides[name]
+
+    def rebase(self, name: str) -> None:
+        """Keep an override though the code has changed its mind: it was seen, and is meant against that."""
+        self._write(name, self.overrides[name].value, self.overrides[name].expires_at)
+
+    def finish(self, action: str, *, key: str | None = None, notes: tuple[Any, Any] | None = None) -> JobDict:
+        """Put on record what differs now, and return the job as it stands. Where nothing differs, nothing is written.
+
+        ``notes`` are further things before and after, for changes that are none of the schedule itself.
+        """
+        records, after = self._context.store.records, self._job()
+        if self.declaration is not None and self.declaration.token != after["token"]:
+            records.remember_token(self._job_id, after["token"])
+            self.declaration = self.declaration._replace(token=after["token"])
+        if self.declaration is not None:
+            after["source"] = source_of(self.overrides)
+        after["overrides"] = overrides_dict(self.overrides, self.base)
+        before, now = notes or ({}, {})
+        differing = [name for name in _COMPARED if self.before[name] != after[name]]
+        if differing or notes:
+            records.log(
+                Change(
+                    key=key or uuid.uuid4().hex,
+                    job_id=self._job_id,
+                    at=self.now,
+                    author=self.author,
+                    action=action,
+                    before={**{name: self.before[name] for name in differing}, **before},
+                    after={**{name: after[name] for name in differing}, **now},
+                    token=self.before["token"],
+                )
+            )
+        return after
+
+    # -- behind them
+
+    def _job(self) -> JobDict:
+        return job_dict(
+            self._context,
+            DeclaredRow.of(self._row, self.declaration),
+            self.overrides,
+            self._last_run,
+            self._manifest,
+            self.now.isoformat(timespec="milliseconds"),
+        )
+
+    def _resolved(self, name: str, value: Any) -> Any:
+        if value is not DEFAULT:
+            return value
+        if self.declaration is None:
+            raise ChangeRefused(f"no code declares job {self._job_id!r}, so there is no default to go back to")
+        if name != "trigger":
+            return self.base[name]
+        return lambda _zone: self._declared_trigger()
+
+    def _declared_trigger(self) -> BaseTrigger:
+        declared = self._context.declared(self._job_id)
+        if declared is not None and self.declaration is not None and declared.text == self.declaration.text:
+            return declared.trigger
+        kind, args = self.base["trigger"], self.base["trigger_args"]
+        if kind not in KINDS:
+            raise ChangeRefused(
+                f"the default of job {self._job_id!r} is a trigger that only its code can make; do this from a process "
+                "that declares it: --app TARGET"
+            )
+        return build(kind, args, timezone=self.before["timezone"] or "UTC", now=self.now)
+
+    def _ask_engine(self, wanted: Mapping[str, Any]) -> None:
+        engine, before = self._context.engine, self.before
+        if "trigger" in wanted:
+            engine.reschedule_job(self._job_id, trigger=wanted["trigger"](before["timezone"]))
+        policies = {name: wanted[name] for name in POLICIES if name in wanted}
+        if policies:
+            engine.modify_job(self._job_id, **policies)
+        enabled = wanted.get("enabled", before["enabled"])
+        if not enabled and (before["enabled"] or "trigger" in wanted):
+            # The engine cannot tell a paused job from a finished one when the old trigger has no time left.
+            engine.pause_job(self._job_id)
+        elif enabled and not before["enabled"]:
+            engine.resume_job(self._job_id)
+        self._read_row()
+
+    def _read_row(self) -> None:
+        row: JobRow | None = self._context.store.schedules.get(self._job_id)
+        if row is None:
+            raise JobNotFound(self._job_id)
+        self._row = row
+
+    def _record(self, name: str, value: Any, before: Any, expires_at: datetime | None) -> None:
+        override = self.overrides.get(name)
+        if is_same(name, value, declared_value(self.base, name)):
+            if override is not None:
+                self.dissolve(name)
+        elif value != before or (override is not None and override.expires_at != expires_at):
+            self._write(name, value, expires_at)
+
+    def _write(self, name: str, value: Any, expires_at: datetime | None, author: Author | None = None) -> None:
+        override = Override(
+            job_id=self._job_id,
+            field=name,
+            value=value,
+            base=declared_value(self.base, name),
+            author=author or self.author,
+            changed_at=self.now,
+            expires_at=expires_at,
+        )
+        self._context.store.records.override(override)
+        self.overrides[name] = override
+
+    def _notice_outside(self) -> None:
+        """Another program wrote the row: from here on, what it made of each field is an override like others."""
+        if self.declaration is None or self.declaration.token == self.before["token"]:
+            return
+        before: dict[str, Any] = {}
+        for name in FIELDS:
+            override = self.overrides.get(name)
+            declared = declared_value(self.base, name)
+            known = override.value if override is not None else declared
+            value = [self.before["trigger"], self.before["trigger_args"]] if name == "trigger" else self.before[name]
+            if is_same(name, value, known):
+                continue
+            before |= {"trigger": known[0], "trigger_args": known[1]} if name == "trigger" else {name: known}
+            if is_same(name, value, declared):
+                if override is not None:
+                    self.dissolve(name)
+            else:
+                self._write(name, value, None, _OUTSIDE)
+        records = self._context.store.records
+        if before:
+            records.log(
+                Change(
+                    key=uuid.uuid4().hex,
+                    job_id=self._job_id,
+                    at=self.now,
+                    author=_OUTSIDE,
+                    action="outside",
+                    before=before,
+                    after={name: self.before[name] for name in before},
+                    token=self.declaration.token,
+                )
+            )
+        records.remember_token(self._job_id, self.before["token"])
+        self.declaration = self.declaration._replace(token=self.before["token"])
+        self.before["source"] = source_of(self.overrides)
+        self.before["overrides"] = overrides_dict(self.overrides, self.base)

@@ -1,0 +1,66 @@
+"""Undoing one line of the audit log, by a new change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gnomon.domain.change import Author, Change
+from gnomon.domain.override import FIELDS
+from gnomon.domain.triggers import KINDS, build
+from gnomon.errors import ChangeNotFound, ChangeRefused
+from gnomon.operations.change import carry_out
+from gnomon.operations.changing import Changing
+from gnomon.operations.ports import Context
+from gnomon.operations.read import JobDict
+
+
+def undo_change(context: Context, change_id: int, author: Author, *, if_token: str | None = None) -> JobDict:
+    """Set the fields that a change changed back to what they were before it, and return the job.
+
+    Raises ``ChangeNotFound``, and ``ChangeRefused`` where there is nothing to go back to, or a later change stands in
+    the way: what somebody did since is not undone with it. Otherwise as ``change_job``.
+    """
+    found = context.store.records.change(change_id)
+    if found is None:
+        raise ChangeNotFound(change_id)
+    change = found
+
+    def work(key: str) -> JobDict:
+        changing = Changing(context, change.job_id, author)
+        changing.expect(if_token)
+        _refuse_if_changed_since(context, change, changing.before)
+        changing.apply(_wanted(change, changing.before))
+        return changing.finish("undo", key=key, notes=({"undone": change.id}, {"undone": change.id}))
+
+    return carry_out(context, change.job_id, author, work)
+
+
+def _wanted(change: Change, now: JobDict) -> dict[str, Any]:
+    before = dict(change.before)
+    wanted: dict[str, Any] = {name: before[name] for name in FIELDS if name in before and name != "trigger"}
+    if "trigger" in before or "trigger_args" in before:
+        # An entry holds what differs; where the kind is not among it, it is the one that still stands.
+        kind, args = (before[name] if name in before else now[name] for name in ("trigger", "trigger_args"))
+        if kind not in KINDS:
+            raise ChangeRefused(f"change {change.id} replaced a trigger that only code can make; it cannot be undone")
+        wanted["trigger"] = lambda zone: build(kind, args, timezone=zone or "UTC")
+    if not wanted:
+        raise ChangeRefused(
+            f"change {change.id} ({change.action}) changed nothing of the schedule that could be undone"
+        )
+    return wanted
+
+
+def _refuse_if_changed_since(context: Context, change: Change, now: JobDict) -> None:
+    """What the change made of each field must still stand."""
+    differing = [name for name in change.after if name in now and now[name] != change.after[name]]
+    if not differing:
+        return
+    later = context.store.records.changes(change.job_id, limit=200)
+    since = [each for each in later if each.id is not None and change.id is not None and each.id > change.id]
+    by = [each for each in since if set(each.after) & set(differing)]
+    who = f" by change {by[0].id} of {by[0].author.actor}" if by else ""
+    raise ChangeRefused(
+        f"change {change.id} of job {change.job_id!r} cannot be undone: {', '.join(differing)} was changed since{who}; "
+        "undo that first, or change the job"
+    )
