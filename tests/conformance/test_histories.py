@@ -92,9 +92,12 @@ class Model:
                 self.stored[name] = self.base[name]
 
     def expire(self, now: datetime) -> None:
-        over = [name for name, known in self.overrides.items() if known.expires_at and known.expires_at <= now]
-        if over:
-            self.revert(over)
+        def over() -> list[str]:
+            return [name for name, known in self.overrides.items() if known.expires_at and known.expires_at <= now]
+
+        if over():
+            self.notice()  # another program may have put something in the place of what expires
+            self.revert(over())
 
 
 START = st.tuples(st.just("start"), WHOLE)
@@ -186,8 +189,8 @@ class World:
         found = {name: job[name] for name in VALUES} | {"trigger": int(job["trigger_args"]["hour"])}
         assert found == model.stored
         assert (job["next_run_time"] is not None) == model.stored["enabled"]
-        default = job["default"]
-        assert {**{n: default[n] for n in VALUES}, "trigger": int(default["trigger_args"]["hour"])} == model.base
+        assert int(job["default"]["trigger_args"]["hour"]) == model.base["trigger"]
+        assert job["default"]["enabled"] == model.base["enabled"]
         known = {
             name: Known(
                 int(each["value"][1]["hour"]) if name == "trigger" else each["value"],
@@ -199,6 +202,8 @@ class World:
         assert known == model.overrides
         for name, each in job["overrides"].items():
             assert each["moved"] == (model.overrides[name].base != model.base[name])
+            declared = int(each["declared"][1]["hour"]) if name == "trigger" else each["declared"]
+            assert declared == model.base[name]
         as_known = all(
             value == (model.overrides[name].value if name in model.overrides else model.base[name])
             for name, value in model.stored.items()

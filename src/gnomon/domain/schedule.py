@@ -72,11 +72,6 @@ class StoredDeclaration(NamedTuple):
         """The declared values."""
         return _parsed(self.text)
 
-    @staticmethod
-    def parsed(text: str) -> Mapping[str, Any]:
-        """The declared values of a text alone."""
-        return _parsed(text)
-
 
 def version_of(job_id: str, text: str) -> str:
     """Names a declaration: the same for the same job and text."""

@@ -15,7 +15,7 @@ from gnomon.domain.change import Origin
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.override import Override, declared_value, is_moved
 from gnomon.domain.run import Run
-from gnomon.domain.schedule import DeclaredRow, JobRow, StoredDeclaration, StoredJob, token
+from gnomon.domain.schedule import DeclaredRow, JobRow, StoredJob, token
 from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, next_fire
 from gnomon.errors import InvalidTrigger, JobNotFound, RowRefused
 from gnomon.operations.ports import Context, Store
@@ -221,7 +221,7 @@ def _standing(
         "schedule": described.words,
         "next_run_time": None if stored.next_run_time is None else stored.next_run_time.isoformat(),
         "source": source if row.token == current else "outside",
-        "default": _default(row.base, described.words if source == "code" and row.token == current else None),
+        "default": _default(base),
         "overrides": {},
         "misfire_grace_time": schedule.misfire_grace_time,
         "coalesce": schedule.coalesce,
@@ -259,17 +259,19 @@ def source_of(overrides: Mapping[str, Override]) -> str:
     """``code`` where nothing is overridden; otherwise who changed something last: an operator, or another program."""
     if not overrides:
         return "code"
-    newest = max(overrides.values(), key=lambda override: override.changed_at)
+    # An operator's change puts what was found in the row on record first, at the same moment.
+    newest = max(overrides.values(), key=lambda each: (each.changed_at, each.author.origin is not Origin.OUTSIDE))
     return "outside" if newest.author.origin is Origin.OUTSIDE else "override"
 
 
 def overrides_dict(overrides: Mapping[str, Override], base: Mapping[str, Any]) -> dict[str, Any]:
-    """Each overridden field: what it is, what the code said then, whether the code says something else now (``moved``),
-    and who changed it, when, why, and until when."""
+    """Each overridden field: what it is, what the code said then (``base``) and says now (``declared``), whether that
+    differs (``moved``), and who changed it, when, why, and until when."""
     return {
         name: {
             "value": override.value,
             "base": override.base,
+            "declared": declared_value(base, name),
             "moved": is_moved(override, declared_value(base, name)),
             "actor": override.author.actor,
             "origin": override.author.origin.value,
@@ -281,21 +283,10 @@ def overrides_dict(overrides: Mapping[str, Override], base: Mapping[str, Any]) -
     }
 
 
-def _default(text: str | None, words: str | None) -> dict[str, Any] | None:
-    """What the code says; ``words`` are those of the stored trigger where that is as declared."""
-    if text is None:
+def _default(base: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not base:
         return None
-    base = StoredDeclaration.parsed(text)
-    return {
-        **{name: base[name] for name in ("trigger", "trigger_args", "enabled", *POLICIES)},
-        "schedule": words or _words_of_base(text),
-    }
-
-
-@lru_cache(maxsize=5_000)
-def _words_of_base(text: str) -> str:
-    base = StoredDeclaration.parsed(text)
-    return words_for(base["trigger"], base["trigger_args"])
+    return {name: base[name] for name in ("trigger", "trigger_args", "enabled")}
 
 
 def words_for(kind: str, args: Mapping[str, Any]) -> str:
@@ -321,7 +312,7 @@ def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
         "schedule": "not known: the stored row cannot be read",
         "next_run_time": None,
         "source": "outside",
-        "default": _default(row.base, None),
+        "default": _default(base),
         "overrides": {},
         "misfire_grace_time": None,
         "coalesce": None,
