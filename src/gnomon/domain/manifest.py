@@ -25,6 +25,11 @@ class Manifest:
         module = func.partition(":")[0]
         return any(module == prefix or module.startswith(prefix + ".") for prefix in self.allow)
 
+    @property
+    def says_anything(self) -> bool:
+        """Whether there is code for any job."""
+        return bool(self.job_ids or self.functions or self.allow)
+
     def merged(self, others: Iterable[Manifest]) -> Manifest:
         """What all of them have code for."""
         together = [self, *others]

@@ -9,7 +9,7 @@ from typing import Any
 
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.override import DEFAULT, FIELDS, Override, declared_value, is_same
-from gnomon.domain.schedule import DeclaredRow, JobRow
+from gnomon.domain.schedule import DeclaredRow
 from gnomon.domain.triggers import KINDS, BaseTrigger, build
 from gnomon.errors import ChangeRefused, JobNotFound, StaleToken
 from gnomon.operations.ports import Context
@@ -41,6 +41,8 @@ class Changing:
         self.overrides = store.records.overrides([job_id]).get(job_id, {})
         self._last_run = store.ledger.last_runs([job_id]).get(job_id)
         self._manifest = runnable(context)
+        #: As it stands after ``apply``, but for what is said of overrides.
+        self._after: JobDict | None = None
         self.before = self._job()
         if self.before["state"] == "quarantined":
             problem = self.before["problem"]
@@ -65,7 +67,7 @@ class Changing:
         if "enabled" in wanted:
             # First: whether a row without a next run time is paused is said by this override.
             self._record("enabled", wanted["enabled"], self.before["enabled"], expires_at)
-        after = self._job()
+        self._after = after = self._job()
         for policy in POLICIES:
             if policy in wanted:
                 self._record(policy, after[policy], self.before[policy], expires_at)
@@ -77,6 +79,10 @@ class Changing:
         """The schedule was meant until a moment that has passed: what was due before that is queued."""
         rerun_lost = bool(self.base.get("rerun_lost"))
         self._context.engine.settle_before(self._job_id, moment, rerun_lost=rerun_lost)
+
+    def rename(self, name: str) -> None:
+        """The code calls it otherwise now. A name is the code's own; nobody overrides it."""
+        self._row = self._context.engine.modify_job(self._job_id, name=name).row
 
     def redeclare(self, text: str) -> None:
         """The code says something else now: what is as it says is no override any more."""
@@ -98,7 +104,7 @@ class Changing:
 
         ``notes`` are further things before and after, for changes that are none of the schedule itself.
         """
-        records, after = self._context.store.records, self._job()
+        records, after = self._context.store.records, self._after or self._job()
         if self.declaration is not None and self.declaration.token != after["token"]:
             records.remember_token(self._job_id, after["token"])
             self.declaration = self.declaration._replace(token=after["token"])
@@ -156,25 +162,20 @@ class Changing:
         return build(kind, args, timezone=self.before["timezone"] or "UTC", now=self.now)
 
     def _ask_engine(self, wanted: Mapping[str, Any]) -> None:
-        engine, before = self._context.engine, self.before
+        engine, before, stored = self._context.engine, self.before, None
         if "trigger" in wanted:
-            engine.reschedule_job(self._job_id, trigger=wanted["trigger"](before["timezone"]))
+            stored = engine.reschedule_job(self._job_id, trigger=wanted["trigger"](before["timezone"]))
         policies = {name: wanted[name] for name in POLICIES if name in wanted}
         if policies:
-            engine.modify_job(self._job_id, **policies)
+            stored = engine.modify_job(self._job_id, **policies)
         enabled = wanted.get("enabled", before["enabled"])
         if not enabled and (before["enabled"] or "trigger" in wanted):
             # The engine cannot tell a paused job from a finished one when the old trigger has no time left.
-            engine.pause_job(self._job_id)
+            stored = engine.pause_job(self._job_id)
         elif enabled and not before["enabled"]:
-            engine.resume_job(self._job_id)
-        self._read_row()
-
-    def _read_row(self) -> None:
-        row: JobRow | None = self._context.store.schedules.get(self._job_id)
-        if row is None:
-            raise JobNotFound(self._job_id)
-        self._row = row
+            stored = engine.resume_job(self._job_id)
+        if stored is not None:
+            self._row = stored.row
 
     def _record(self, name: str, value: Any, before: Any, expires_at: datetime | None) -> None:
         override = self.overrides.get(name)

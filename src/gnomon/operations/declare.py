@@ -208,7 +208,7 @@ def _merge(context: Context, declaration: Declaration, base: Mapping[str, Any]) 
                 dissolved[field] = override.value
                 changing.dissolve(field)
     if base["name"] != declaration.name:
-        context.engine.modify_job(job_id, name=declaration.name)
+        changing.rename(declaration.name)
     changing.redeclare(declaration.text)
     changing.apply(follows)
     notes: tuple[dict[str, Any], dict[str, Any]] | None = None

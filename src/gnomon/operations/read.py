@@ -95,13 +95,23 @@ def current_token(context: Context, row: JobRow) -> str:
     return token(stored.schedule, enabled)
 
 
-def runnable(context: Context) -> Manifest | None:
+class Runnable(NamedTuple):
+    """What this process and living nodes have code for. Not merged: each may name ten thousand jobs."""
+
+    manifests: tuple[Manifest, ...]
+
+    def runs(self, job_id: str, func: str) -> bool:
+        """Whether anybody has code for a job whose row names ``func``."""
+        return any(manifest.runs(job_id, func) for manifest in self.manifests)
+
+
+def runnable(context: Context) -> Runnable | None:
     """What living nodes, or this process, have code for; ``None`` where nobody ever said."""
     here = context.manifest()
     there = context.store.nodes.manifest()
     if there is None:
-        return here if here != Manifest() else None
-    return here.merged([there])
+        return Runnable((here,)) if here.says_anything else None
+    return Runnable((here, there))
 
 
 def read_rows(context: Context, rows: list[DeclaredRow]) -> list[JobDict]:
@@ -131,7 +141,7 @@ def job_dict(
     row: DeclaredRow,
     overrides: Mapping[str, Override],
     last_run: Run | None,
-    manifest: Manifest | None,
+    manifest: Runnable | None,
     as_of: str,
 ) -> JobDict:
     """What a job's row, and what stands beside it, say together."""
