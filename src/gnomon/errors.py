@@ -18,6 +18,10 @@
     │   └── StoreTooNew        its tables are newer than this Gnomon
     ├── TargetError            the command line was given a target that holds no scheduler
     ├── CommandFailed          a shell command ended with an exit code other than 0 (in ``gnomon.executors``)
+    ├── NotAuthenticated       nobody knows who is asking, or what was shown for it is not valid
+    ├── NotAllowed             who is asking may not do this
+    ├── TooManyAttempts        somebody tries to sign in too often
+    ├── TokenNotFound          no such API token in the store
     └── NoCurrentRun           ``current_run()`` outside a run
 
 Each message says what was wrong, with which value, and what to do.
@@ -145,6 +149,38 @@ class StoreTooNew(StoreError):
 
 class TargetError(GnomonError):
     """``module:attribute`` cannot be imported or holds no ``Scheduler``."""
+
+
+class NotAuthenticated(GnomonError):
+    """Nobody knows who is asking. ``is_invalid`` says that something was shown, and that it is not valid."""
+
+    def __init__(self, message: str, *, is_invalid: bool = False) -> None:
+        super().__init__(message)
+        self.is_invalid = is_invalid
+
+
+class NotAllowed(GnomonError):
+    """Who is asking may not do this; ``needed`` is the role that may."""
+
+    def __init__(self, name: str, role: str, needed: str) -> None:
+        super().__init__(f"{shown(name)} is {role} here, and this needs {needed}; ask an administrator for a token")
+        self.needed = needed
+
+
+class TooManyAttempts(GnomonError):
+    """Signing in was tried too often from one place. ``retry_after`` is in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"too many attempts to sign in; wait {retry_after} seconds and try again")
+        self.retry_after = retry_after
+
+
+class TokenNotFound(GnomonError, LookupError):
+    """No API token of this id or name stands."""
+
+    def __init__(self, which: str) -> None:
+        super().__init__(f"there is no API token {shown(which)}; `gnomon token list` shows those that stand")
+        self.which = which
 
 
 class NoCurrentRun(GnomonError, LookupError):

@@ -11,6 +11,8 @@ from typing import Any, Self, TypeVar
 
 from tzlocal import get_localzone_name
 
+from gnomon.access.access import Access
+from gnomon.access.authentication import Identify
 from gnomon.domain.change import Author, Change
 from gnomon.domain.crontab_file import CrontabJob
 from gnomon.domain.declaration import Declaration, Retries
@@ -91,6 +93,8 @@ class Scheduler:
         self._declarations: dict[str, Declaration] = {}
         self._built: dict[str, BaseTrigger] = {}
         self.engine = Engine(job_store, self._executors(), self.settings, timezone=self.timezone)
+        #: Who may ask over HTTP: API tokens, sessions, proxies.
+        self.access = Access(lambda: self.store.credentials, self._store.database.local_now, self.settings)
         self._context = Context(
             self._store, self.engine, job_store.decode, self._functions.manifest, self._functions.declared
         )
@@ -419,16 +423,21 @@ class Scheduler:
         """
         return self.store.records.changes(job_id, actor=actor, since=since, until=until, before=before, limit=limit)
 
-    def asgi(self, *, hosts: Sequence[str] = ("127.0.0.1", "localhost", "[::1]")) -> Any:
+    def asgi(
+        self, *, hosts: Sequence[str] | None = None, loopback: bool = True, identify: Identify | None = None
+    ) -> Any:
         """The API as an ASGI application, to serve alone or to mount into another.
 
-        ``hosts`` are the names it answers to. It asks nobody who he is: behind any other name than this machine's own,
-        the application that it is mounted into has to.
+        ``hosts`` are the names it answers to: those of loopback and ``Settings.allowed_hosts`` where none are given.
+        Whoever asks shows an API token, or has signed in, or is named by a proxy of ``Settings.proxies``. With
+        ``loopback``, requests from this machine need nothing of that (``Settings.loopback_open``): say ``False`` where
+        others reach the server too. ``identify`` lets the application that this is mounted into say who is asking: it
+        is given the ASGI scope and returns a ``Principal``, or ``None`` if it does not know.
         """
         # Up the layers, and only when called: a scheduler without a web server needs no web framework.
         from gnomon.api import make_application
 
-        return make_application(self, hosts=tuple(hosts))
+        return make_application(self, hosts=hosts, loopback=loopback, identify=identify)
 
     # -- wiring
 

@@ -13,6 +13,7 @@ from tests.cli.conftest import SOURCE, Gnomon
 ALL = [
     *("jobs", "show", "runs", "logs", "preview", "set", "pause", "resume", "run"),
     *("serve", "node", "web", "demo", "doctor", "import-crontab", "db upgrade"),
+    *("token create", "token list", "token revoke"),
 ]
 
 

@@ -40,7 +40,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def client(scheduler: Scheduler) -> Iterator[TestClient]:
-    with TestClient(scheduler.asgi(), base_url="http://localhost") as client:
+    with TestClient(scheduler.asgi(), base_url="http://localhost", client=("127.0.0.1", 50000)) as client:
         yield client
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Header
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from gnomon.api.needs import needs
 from gnomon.api.problems import problem
-from gnomon.domain.change import Author, Origin
+from gnomon.domain.change import Origin
+from gnomon.domain.principal import Principal, Role
 from gnomon.scheduler import Scheduler
 
 _EXAMPLE: dict[str, Any] = {
@@ -38,25 +40,28 @@ def router(scheduler: Scheduler) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/api/scheduler", tags=["jobs"])
 
-    @routes.get("/jobs")
+    @routes.get("/jobs", dependencies=[needs(Role.VIEWER)])
     def list_jobs() -> Response:
         """All jobs, by next run time, those without one last."""
         return _json({"jobs": scheduler.get_all_jobs()})
 
-    @routes.get("/jobs/{job_id}")
+    @routes.get("/jobs/{job_id}", dependencies=[needs(Role.VIEWER)])
     def show_job(job_id: str) -> Response:
         """One job as it stands."""
         return _json(scheduler.get_job(job_id))
 
     @routes.patch("/jobs/{job_id}")
     def change_job(
-        job_id: str, patch: JobPatch, content_type: str = Header(default="", include_in_schema=False)
+        job_id: str,
+        patch: JobPatch,
+        who: Annotated[Principal, needs(Role.OPERATOR)],
+        content_type: str = Header(default="", include_in_schema=False),
     ) -> Response:
         """Change fields of a job in one transaction; the answer is the job as it then stands."""
         if content_type.partition(";")[0].strip().lower() != "application/json":
             return problem(415, "not-json", "The body is not JSON", "send Content-Type: application/json")
         fields = {name: getattr(patch, name) for name in patch.model_fields_set}
-        author = Author("api", Origin.API, fields.pop("reason", None))
+        author = who.author(Origin.API, fields.pop("reason", None))
         return _json(scheduler.change_job(job_id, author=author, **fields))
 
     return routes

@@ -19,6 +19,7 @@ from gnomon.cli.database import db
 from gnomon.cli.exits import EXIT_CODES, ExitCode, exit_code_of
 from gnomon.cli.options import flag
 from gnomon.cli.output import printable
+from gnomon.cli.tokens import token
 from gnomon.errors import GnomonError
 
 #: Typer raises the errors of the parser below it, which some versions bring along and others import.
@@ -56,6 +57,7 @@ for panel, commands in _COMMANDS.items():
         help_text = _flowing(_HELP.get(name) or command.__doc__ or "")
         app.command(name, help=help_text, rich_help_panel=panel, epilog=EXIT_CODES)(command)
 app.add_typer(db, name="db", rich_help_panel=_KEEP)
+app.add_typer(token, name="token", rich_help_panel=_KEEP)
 
 
 def _say_version(wanted: bool) -> None:

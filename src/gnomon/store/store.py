@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from gnomon.errors import InvalidInput, StoreUnavailable
 from gnomon.store import postgresql, schema, sqlite
+from gnomon.store.credentials import Credentials
 from gnomon.store.database import Clock, CommitUncertain, Database
 from gnomon.store.group_commit import GroupCommit
 from gnomon.store.ledger import Ledger
@@ -29,7 +30,7 @@ _ALLOWED = "give sqlite:///path/to/file.db or postgresql://user@host/database"
 
 
 class Store:
-    """Where everything stands: ``schedules``, ``ledger``, ``records`` and ``nodes`` over one ``database``.
+    """Where everything stands: ``schedules``, ``ledger``, ``records``, ``nodes``, ``credentials`` over a ``database``.
 
     Making one touches nothing; ``open()`` connects, and checks or makes the tables.
     """
@@ -47,6 +48,7 @@ class Store:
         self.ledger = Ledger(self.database)
         self.records = Records(self.database)
         self.nodes = Nodes(self.database)
+        self.credentials = Credentials(self.database)
         self._changes = GroupCommit(self.database, "change")
         self._opening = threading.Lock()
         self._opened = False

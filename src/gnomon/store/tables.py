@@ -156,3 +156,36 @@ manifests = Table(
     Column("digest", String(32), primary_key=True),
     Column("content", Text, nullable=False),
 )
+
+#: API tokens: who may ask. Only the digest of a token is kept. A name is whom the audit log names, so two tokens that
+#: are not revoked cannot share one.
+api_tokens = Table(
+    "gnomon_tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", Unicode(191), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Unicode(191), nullable=False),
+    Column("expires_at", BigInteger),
+    Column("used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index(
+        "uq_gnomon_tokens_name",
+        "name",
+        unique=True,
+        sqlite_where=text("revoked_at IS NULL"),
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+)
+
+#: Who has signed in at the page, and with which token. Only the digest of the cookie is kept.
+sessions = Table(
+    "gnomon_sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("token_id", String(16), nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)

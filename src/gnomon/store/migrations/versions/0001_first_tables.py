@@ -13,6 +13,7 @@ depends_on = None
 _ACTIVE = sa.text("state IN ('queued', 'running')")
 _EXPIRING = sa.text("expires_at IS NOT NULL")
 _WAITING = sa.text("state = 'queued' AND node IS NULL")
+_STANDING = sa.text("revoked_at IS NULL")
 
 
 def upgrade() -> None:
@@ -115,6 +116,33 @@ def upgrade() -> None:
         "gnomon_manifests",
         sa.Column("digest", sa.String(32), primary_key=True),
         sa.Column("content", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "gnomon_tokens",
+        sa.Column("id", sa.String(16), primary_key=True),
+        sa.Column("name", sa.Unicode(191), nullable=False),
+        sa.Column("role", sa.String(16), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("created_by", sa.Unicode(191), nullable=False),
+        sa.Column("expires_at", sa.BigInteger),
+        sa.Column("used_at", sa.BigInteger),
+        sa.Column("revoked_at", sa.BigInteger),
+    )
+    op.create_index(
+        "uq_gnomon_tokens_name",
+        "gnomon_tokens",
+        ["name"],
+        unique=True,
+        sqlite_where=_STANDING,
+        postgresql_where=_STANDING,
+    )
+    op.create_table(
+        "gnomon_sessions",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("token_id", sa.String(16), nullable=False, index=True),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("seen_at", sa.BigInteger, nullable=False),
     )
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE SEQUENCE gnomon_runs_id")
