@@ -24,7 +24,7 @@ from gnomon.engine.apscheduler_private import reference_of
 from gnomon.engine.functions import executor_for
 from gnomon.engine.row_codec import body
 from gnomon.engine.upkeep import Service
-from gnomon.errors import DuplicateJob, GnomonError, InvalidInput, RunNotFound
+from gnomon.errors import ChangeNotFound, DuplicateJob, GnomonError, InvalidInput, RunNotFound
 from gnomon.executors import (
     CommandsExecutor,
     CoroutinesExecutor,
@@ -35,6 +35,7 @@ from gnomon.executors import (
 )
 from gnomon.executors.contract import Executor
 from gnomon.operations import change, declare, defaults, import_crontab, read, run_now, undo
+from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
 from gnomon.operations.preview import ChangePreview, Preview, preview_change, preview_trigger
@@ -235,6 +236,11 @@ class Scheduler:
         self.open()
         return read.read_jobs(self._context)
 
+    def list_jobs(self, query: JobQuery | None = None) -> JobsPage:
+        """A page of jobs: filtered, sorted, in constant time however many there are. Raises ``InvalidInput``."""
+        self.open()
+        return list_jobs(self._context, query or JobQuery())
+
     def get_job(self, job_id: str) -> dict[str, Any]:
         """One stored job as a JSON-ready dict. Raises ``JobNotFound``."""
         self.open()
@@ -422,6 +428,13 @@ class Scheduler:
         ``before`` is a change's id to page on from.
         """
         return self.store.records.changes(job_id, actor=actor, since=since, until=until, before=before, limit=limit)
+
+    def change(self, change_id: int) -> Change:
+        """One line of the audit log. Raises ``ChangeNotFound``."""
+        found = self.store.records.change(change_id)
+        if found is None:
+            raise ChangeNotFound(change_id)
+        return found
 
     def asgi(
         self, *, hosts: Sequence[str] | None = None, loopback: bool = True, identify: Identify | None = None

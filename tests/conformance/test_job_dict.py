@@ -64,7 +64,9 @@ def test_sending_trigger_and_args_back_is_no_change(
     assert [after[key] for key in same] == [before[key] for key in same]
     assert scheduler.changes() == []
     sent = {"trigger": before["trigger"], "trigger_args": before["trigger_args"]}
-    assert client.patch("/api/scheduler/jobs/job", json=sent).json()["token"] == before["token"]
+    assert (
+        client.patch("/api/scheduler/jobs/job", json=sent, headers={"If-Match": "*"}).json()["token"] == before["token"]
+    )
 
 
 def test_it_has_exactly_these_keys_in_every_state_and_is_json_ready(

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from gnomon.access.asking import challenge
 from gnomon.access.security_headers import with_security
 from gnomon.errors import (
+    ChangeNotFound,
     ChangeRefused,
     GnomonError,
     InvalidInput,
@@ -21,29 +22,39 @@ from gnomon.errors import (
     NotAllowed,
     NotAuthenticated,
     RunNotFound,
+    StaleToken,
     StoreError,
     TokenNotFound,
     TooManyAttempts,
     shown,
 )
+from gnomon.operations.audit import change_dict
 
 logger = logging.getLogger("gnomon.api")
 
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (JobNotFound, 404, "job-not-found", "There is no such job"),
     (RunNotFound, 404, "run-not-found", "There is no such run"),
+    (ChangeNotFound, 404, "change-not-found", "There is no such change"),
     (TokenNotFound, 404, "token-not-found", "There is no such API token"),
     (NotAuthenticated, 401, "not-authenticated", "It is not known who is asking"),
     (NotAllowed, 403, "not-allowed", "Who is asking may not do this"),
     (TooManyAttempts, 429, "too-many-attempts", "Too many attempts"),
     (InvalidTrigger, 422, "invalid-trigger", "The trigger is not valid"),
     (InvalidInput, 422, "invalid-input", "A value is not allowed"),
+    (StaleToken, 412, "stale-token", "Somebody else has changed the job"),
     (ChangeRefused, 409, "change-refused", "The job cannot be changed so"),
     (StoreError, 503, "store-unavailable", "The store does not answer"),
 )
 
 #: Types of what the web framework refuses. Not from the phrases of the statuses, which differ between Pythons.
-_HTTP_KINDS = {403: "not-allowed", 404: "not-found", 405: "method-not-allowed", 415: "not-json"}
+_HTTP_KINDS = {
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    415: "not-json",
+    428: "precondition-required",
+}
 
 #: What any route may answer, for the description of the API: said by what stands before the routes.
 OF_EVERY_ROUTE: dict[int | str, dict[str, Any]] = {
@@ -82,6 +93,8 @@ def _ours(_request: Request, error: Exception) -> Response:
             more: dict[str, Any] = {}
             if isinstance(error, InvalidInput):
                 more = {"field": error.field, "value": shown(error.value), "allowed": error.allowed}
+            elif isinstance(error, StaleToken):
+                more = _what_is_different(error)
             if status >= 500:
                 logger.warning("%s", error)
             answer = problem(status, name, title, str(error), **more)
@@ -92,6 +105,12 @@ def _ours(_request: Request, error: Exception) -> Response:
             return answer
     logger.error("an error without a problem type", exc_info=error)
     return problem(500, "internal", "Something went wrong in Gnomon", "the log of the server says more")
+
+
+def _what_is_different(error: StaleToken) -> dict[str, Any]:
+    """The job as it stands, and what was changed since the token that was sent (null: nobody knows that one)."""
+    changes = None if error.changes is None else [change_dict(change) for change in error.changes]
+    return {"job": error.job, "differing": error.differing, "changes": changes}
 
 
 def _invalid(_request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import inspect
@@ -108,6 +108,29 @@ class Schedules:
         )
         with self._database.read() as session:
             return list(map(DeclaredRow._make, session.execute(statement)))
+
+    def page_by_time(self, after: tuple[float, str] | None, *, limit: int) -> list[DeclaredRow]:
+        """Rows that have a next run time with their declarations, by that and id, from after the given ones."""
+        condition = "AND (j.next_run_time, j.id) > (:after_time, :after_id)" if after is not None else ""
+        rest = f"WHERE j.next_run_time IS NOT NULL {condition} ORDER BY j.next_run_time, j.id"
+        values = {} if after is None else {"after_time": after[0], "after_id": after[1]}
+        return self._declared(rest, values, limit)
+
+    def page_without_time(self, after: str, *, limit: int) -> list[DeclaredRow]:
+        """Rows without a next run time with their declarations, by id, from after the given one."""
+        return self._declared("WHERE j.next_run_time IS NULL AND j.id > :after ORDER BY j.id", {"after": after}, limit)
+
+    def page_by_id(self, after: str, *, limit: int) -> list[DeclaredRow]:
+        """Rows with their declarations by id, from after the given one."""
+        return self._declared("WHERE j.id > :after ORDER BY j.id", {"after": after}, limit)
+
+    def _declared(self, rest: str, parameters: Mapping[str, object], limit: int) -> list[DeclaredRow]:
+        statement = (
+            "SELECT j.id, j.next_run_time, j.job_state, d.base, d.token FROM apscheduler_jobs j "
+            f"LEFT JOIN gnomon_declarations d ON d.job_id = j.id {rest} LIMIT :limit"
+        )
+        with self._database.read() as session:
+            return list(map(DeclaredRow._make, session.execute(statement, {**parameters, "limit": limit})))
 
     def declared_page(self, after: str, *, limit: int) -> list[DeclaredRow]:
         """Rows with their declarations by id, from after the given one. For going through all without holding all."""
