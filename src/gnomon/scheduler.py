@@ -34,11 +34,13 @@ from gnomon.executors import (
     run_command,
 )
 from gnomon.executors.contract import Executor
+from gnomon.observability.broadcast import Broadcast
 from gnomon.operations import change, declare, defaults, import_crontab, read, run_now, undo
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
 from gnomon.operations.preview import ChangePreview, Preview, preview_change, preview_trigger
+from gnomon.operations.watch import Watch
 from gnomon.settings import Settings
 from gnomon.store import Clock, SqlEngine, Store
 
@@ -99,6 +101,9 @@ class Scheduler:
         self._context = Context(
             self._store, self.engine, job_store.decode, self._functions.manifest, self._functions.declared
         )
+        #: What moves in the store, told live to whoever listens.
+        self.events = Broadcast(lambda: Watch(self._context), self._store.database.dialect.feed)
+        self._store.database.in_child(self.events.forked)
         self._is_late = False
         self._add_upkeep()
 

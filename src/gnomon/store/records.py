@@ -188,15 +188,18 @@ class Records:
         since: datetime | None = None,
         until: datetime | None = None,
         before: int | None = None,
+        after: int | None = None,
         limit: int = 50,
     ) -> list[Change]:
-        """The audit log, newest first. ``since`` and ``until`` are inclusive; ``before`` is an id to page on from."""
+        """The audit log, newest first. ``since`` and ``until`` are inclusive; ``before`` is an id to page on from,
+        ``after`` one that was seen."""
         narrowing: dict[str, tuple[str, Any]] = {
             "job_id": ("job_id = :job_id", job_id),
             "actor": ("actor = :actor", actor),
             "since": ("at >= :since", None if since is None else to_micros(since)),
             "until": ("at <= :until", None if until is None else to_micros(until)),
             "before": ("id < :before", before),
+            "after": ("id > :after", after),
         }
         asked = {name: both for name, both in narrowing.items() if both[1] is not None}
         where = f"WHERE {' AND '.join(condition for condition, _ in asked.values())}" if asked else ""

@@ -17,6 +17,7 @@ from gnomon.store.credentials import Credentials
 from gnomon.store.database import Clock, CommitUncertain, Database
 from gnomon.store.group_commit import GroupCommit
 from gnomon.store.ledger import Ledger
+from gnomon.store.movements import Movements
 from gnomon.store.nodes import Nodes
 from gnomon.store.records import Records
 from gnomon.store.schedules import Schedules
@@ -48,6 +49,7 @@ class Store:
         self.ledger = Ledger(self.database)
         self.records = Records(self.database)
         self.nodes = Nodes(self.database)
+        self.movements = Movements(self.database)
         self.credentials = Credentials(self.database)
         self._changes = GroupCommit(self.database, "change")
         self._opening = threading.Lock()
