@@ -21,7 +21,7 @@ from gnomon.domain.triggers import BaseTrigger, build
 from gnomon.engine import Engine, JobStore
 from gnomon.engine.apscheduler_private import reference_of
 from gnomon.engine.functions import executor_for
-from gnomon.errors import DuplicateJob, GnomonError, InvalidInput, RunNotFound
+from gnomon.errors import DuplicateJob, GnomonError, InvalidInput, RunNotFound, escaped
 from gnomon.executors import (
     CommandsExecutor,
     CoroutinesExecutor,
@@ -236,7 +236,7 @@ class Scheduler:
         try:
             self.change_job(job_id, trigger=trigger, trigger_args=_with(expression, trigger_args))
         except Exception as error:
-            logger.warning("the schedule of job %r was not changed: %s", job_id, error)
+            logger.warning("the schedule of job %r was not changed: %s", job_id, escaped(error))
             return False
         return True
 
