@@ -46,6 +46,14 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}… ({len(text)} characters)"
 
 
+def escaped(text: object) -> str:
+    """What something says, in one line and without control characters: for the words of others, in a message or a log.
+
+    What can be printed stays as it is, in any language.
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text).strip())
+
+
 class GnomonError(Exception):
     """The root of the tree."""
 

@@ -24,7 +24,7 @@ from gnomon.engine.apscheduler_private import reference_of
 from gnomon.engine.functions import executor_for
 from gnomon.engine.row_codec import body
 from gnomon.engine.upkeep import Service
-from gnomon.errors import ChangeNotFound, DuplicateJob, GnomonError, InvalidInput, RunNotFound
+from gnomon.errors import ChangeNotFound, DuplicateJob, GnomonError, InvalidInput, RunNotFound, escaped
 from gnomon.executors import (
     CommandsExecutor,
     CoroutinesExecutor,
@@ -259,7 +259,7 @@ class Scheduler:
         try:
             self.change_job(job_id, trigger=trigger, trigger_args=_with(expression, trigger_args))
         except Exception as error:
-            logger.warning("the schedule of job %r was not changed: %s", job_id, error)
+            logger.warning("the schedule of job %r was not changed: %s", job_id, escaped(error))
             return False
         return True
 

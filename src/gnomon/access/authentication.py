@@ -116,15 +116,13 @@ class Authenticated:
                 if is_begun and not await self._is_still_valid(principal, since):
                     break
         except asyncio.CancelledError:
-            answering.cancel()
+            await _end(answering)
             raise
         if answering.done():
             answering.result()
             return
         logger.info("the answer to %s %s was ended: %r is no longer valid", *asked(scope), principal.name)
-        answering.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await answering
+        await _end(answering)
         if not is_complete:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -135,6 +133,12 @@ class Authenticated:
             return await asyncio.to_thread(self._access.still_valid, principal)
         except StoreError:
             return False  # Nothing new could be shown either; who may still look comes back.
+
+
+async def _end(answering: asyncio.Future[None]) -> None:
+    answering.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await answering
 
 
 async def _run(app: Application, scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from gnomon.errors import StoreUnavailable
+from gnomon.errors import StoreUnavailable, escaped
 from gnomon.store.dialect import Dialect
 from gnomon.store.session import Session
 
@@ -279,4 +279,4 @@ def _explained(error: Exception) -> str:
 
 def _first_line(error: Exception) -> str:
     original = getattr(error, "orig", None) or error
-    return (str(original).strip().splitlines() or [type(original).__name__])[0]
+    return escaped((str(original).strip().splitlines() or [type(original).__name__])[0])

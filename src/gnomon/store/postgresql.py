@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine
 
+from gnomon.errors import escaped
 from gnomon.store.feed import Feed
 from gnomon.store.session import Session
 
@@ -166,7 +167,7 @@ class NotificationFeed:
             try:
                 self._listen(hint)
             except Exception as error:  # whatever the driver raises when a server goes away
-                logger.warning("the change feed lost the database, reconnecting: %s", str(error).strip())
+                logger.warning("the change feed lost the database, reconnecting: %s", escaped(error))
                 self._stopped.wait(1)
 
     def _listen(self, hint: Callable[[], None]) -> None:

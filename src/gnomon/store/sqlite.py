@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event
 
-from gnomon.errors import StoreUnavailable
+from gnomon.errors import StoreUnavailable, escaped
 from gnomon.store.feed import Feed
 from gnomon.store.fork_gate import ForkGate
 from gnomon.store.session import Session
@@ -175,7 +175,7 @@ class DataVersionFeed:
             try:
                 self._poll(hint)
             except Exception as error:  # below SQLAlchemy it is the driver that raises
-                logger.warning("the change feed cannot read the database, trying again: %s", error)
+                logger.warning("the change feed cannot read the database, trying again: %s", escaped(error))
                 self._stopped.wait(1)
                 hint()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 
 from gnomon import Scheduler, Settings
 from gnomon.access.access import Access
-from gnomon.access.asgi import Scope
+from gnomon.access.asgi import Application, Message, Receive, Scope, Send
 from gnomon.access.incoming import Incoming
 from gnomon.domain.principal import Role
 from gnomon.testing import ManualClock, temporary_store
@@ -88,3 +90,63 @@ def scope(
 def incoming(**parts: Any) -> Incoming:
     """A request of such a scope."""
     return Incoming.of(scope(**parts))
+
+
+class Answer:
+    """What an ASGI application answered."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    async def send(self, message: Message) -> None:
+        self.messages.append(message)
+
+    @property
+    def status(self) -> int:
+        status: int = self.messages[0]["status"]
+        return status
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.messages[0]["headers"]}
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.messages[1:])
+
+    @property
+    def kind(self) -> str:
+        """The type of the problem."""
+        kind: str = json.loads(self.body)["type"]
+        return kind.removeprefix("/problems/")
+
+
+def ask(app: Application, asked: Scope, *pieces: bytes) -> Answer:
+    """Ask an ASGI application; the body of the request comes in these pieces."""
+    answer = Answer()
+    waiting = [
+        {"type": "http.request", "body": piece, "more_body": number < len(pieces) - 1}
+        for number, piece in enumerate(pieces)
+    ] or [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Message:
+        if waiting:
+            return waiting.pop(0)
+        return await asyncio.Future()  # whoever asked waits for the answer
+
+    asyncio.run(_run(app, asked, receive, answer.send))
+    return answer
+
+
+async def _run(app: Application, asked: Scope, receive: Receive, send: Send) -> None:
+    await app(asked, receive, send)
+
+
+async def echo(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the body of the request."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message["body"], message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
