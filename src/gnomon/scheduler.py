@@ -211,6 +211,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Give the store's connections back. The scheduler can be used again; it connects again."""
+        self.events.close()
         self._store.close()
 
     @property

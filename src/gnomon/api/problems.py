@@ -49,6 +49,7 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
 
 #: Types of what the web framework refuses. Not from the phrases of the statuses, which differ between Pythons.
 _HTTP_KINDS = {
+    400: "bad-request",
     403: "not-allowed",
     404: "not-found",
     405: "method-not-allowed",
