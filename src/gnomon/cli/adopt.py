@@ -18,7 +18,7 @@ from gnomon.cli.changes import author_of
 from gnomon.cli.exits import BadUsage
 from gnomon.cli.options import JsonOption, YesOption, flag
 from gnomon.cli.output import confirm, facts, in_one_line, is_wide, listing, print_json, screen
-from gnomon.cli.store_option import store_url, stored_in
+from gnomon.cli.store_option import check_file, store_url, stored_in
 from gnomon.domain.adoption import JOBS_TABLE, Candidate, Survey, Verdict
 from gnomon.errors import ChangeRefused, StoreUnavailable
 from gnomon.scheduler import Scheduler
@@ -104,8 +104,7 @@ def adopt(
 
 def _surveyed(scheduler: Scheduler, table: str) -> Survey:
     store = stored_in(scheduler)
-    if not store.exists():
-        raise StoreUnavailable(f"there is no file {store.url.database!r}; give the database of the old scheduler")
+    check_file(store)
     found = scheduler.survey(table=table)
     if not found.has_table:
         others = [name for name in found.job_tables if name != table]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import inspect
 
 from gnomon.domain.adoption import JOBS_TABLE, Survey
-from gnomon.store import sqlite
 from gnomon.store.database import Database
 from gnomon.store.open_files import processes_with
+from gnomon.store.reading import reading_only
 from gnomon.store.records import Records
 from gnomon.store.schedules import Schedules
 from gnomon.store.schema import VERSION_TABLE, version
@@ -29,7 +27,7 @@ def survey(store: Store, table: str = JOBS_TABLE) -> Survey:
 
     Raises ``StoreUnavailable`` where it cannot be read.
     """
-    with _reading(store) as database, database.read() as session:
+    with reading_only(store) as database, database.read() as session:
         job_tables, own_tables = _tables(session)
         schedules, records = Schedules(database), Records(database)
         knows = {changes.name, declarations.name} <= set(own_tables)
@@ -49,20 +47,6 @@ def survey(store: Store, table: str = JOBS_TABLE) -> Survey:
             adopted=frozenset(adopted),
             conflicting=frozenset({row.id for row in rows} & standing - adopted),
         )
-
-
-@contextmanager
-def _reading(store: Store) -> Iterator[Database]:
-    """The store's own connections, or for a file some that cannot write: the store's would switch its journal."""
-    if store.database.dialect.name != "sqlite":
-        yield store.database
-        return
-    engine = sqlite.make_reading_engine(store.url, store.lock_timeout)
-    database = Database(engine, sqlite.SqliteDialect(engine, store.lock_timeout), owned=True)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _tables(session: Session) -> tuple[list[str], list[str]]:
