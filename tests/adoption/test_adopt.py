@@ -23,6 +23,10 @@ from tests.cli.conftest import Gnomon
 from tests.processes import python
 
 NOTE = "old_application:note"
+ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize(
+    "store_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+)
 
 APPLICATION = """\
 from old_application import note
@@ -84,9 +88,8 @@ class TestLooking:
         assert "Made: Gnomon's own tables" in result.out
         assert not any(name.startswith("gnomon_") for name in tables_in(old))
 
+    @ON_SQLITE
     def test_a_file_is_not_touched_by_looking(self, gnomon: Gnomon, plain: Plain, store_url: str) -> None:
-        if not store_url.startswith("sqlite"):
-            return
         plain().add_job(NOTE, "cron", id="nightly", args=["."], hour=3)
         file = Path(store_url.removeprefix("sqlite:///"))
         before = file.read_bytes()
@@ -95,9 +98,10 @@ class TestLooking:
         assert file.read_bytes() == before
         assert [path.name for path in file.parent.iterdir()] == [file.name]
 
+    @pytest.mark.platform("only Linux tells which process has a file open")
     def test_another_program_that_has_it_open_is_named(self, gnomon: Gnomon, old: str) -> None:
         if old.startswith("sqlite") and not sys.platform.startswith("linux"):
-            return
+            pytest.skip("only Linux tells which process has a file open")
         holding = """
             import sys, time
             from sqlalchemy import create_engine
@@ -206,9 +210,8 @@ class TestAnotherTable:
             scheduler.adopt(table="their_jobs")
         assert rows_in(store_url).keys() == {"both"}
 
+    @ON_POSTGRESQL
     def test_a_table_of_another_schema_is_named_with_it(self, gnomon: Gnomon, plain: Plain, store_url: str) -> None:
-        if not store_url.startswith("postgresql"):
-            return
         plain().add_job(NOTE, "cron", id="nightly", args=["."], hour=3)
         engine = create_engine(store_url)
         with engine.begin() as connection:

@@ -89,6 +89,16 @@ class TestAfterAdopting:
         # The job changes the list that it is given; the next run gets what is stored.
         assert (tmp_path / "mutable").read_text() == "(['a', {'b': [1, 2]}],)"
 
+    def test_it_can_be_adopted_while_the_old_scheduler_runs(
+        self, gnomon: Gnomon, plain: Plain, store_url: str, tmp_path: Path
+    ) -> None:
+        scheduler = plain(paused=False)
+        scheduler.add_job("old_application:note", "interval", id="a", args=[str(tmp_path), "noted"], seconds=1)
+        wait_until(lambda: (tmp_path / "noted").exists())
+        assert gnomon("adopt", store_url, "--yes", "--json").json["adopted"] == ["a"]
+        (tmp_path / "noted").unlink()
+        wait_until(lambda: (tmp_path / "noted").exists())
+
     def test_going_back_is_starting_the_old_scheduler_again(
         self, gnomon: Gnomon, plain: Plain, store_url: str, tmp_path: Path, node: Any
     ) -> None:

@@ -259,8 +259,11 @@ def _say_adopted(
         if modules:
             allowed = " ".join(f"--allow {shlex.quote(module)}" for module in modules)
             steps.append(f"gnomon node --store {shlex.quote(found.store)} {allowed}")
-        steps.append("or declare the jobs under their ids, @scheduler.job(..., id=…), and: gnomon serve TARGET")
+        either = "or " if modules else ""
+        steps.append(f"{either}declare the jobs under their ids, @scheduler.job(..., id=…), and: gnomon serve TARGET")
     steps.append(f"gnomon jobs --store {shlex.quote(found.store)}")
+    if "***" in found.store:
+        steps.append("with the password in place of ***")
     for step in steps:
         console.print(f"  {in_one_line(step)}", soft_wrap=True)
 
