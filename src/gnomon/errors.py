@@ -135,8 +135,13 @@ class StaleToken(ChangeRefused):
 class RowRefused(GnomonError):
     """A stored row holds something that is not on the allow-list, or has not the shape of a job.
 
-    The row is kept byte for byte; its job is shown as quarantined and does not fire.
+    The row is kept byte for byte; its job is shown as quarantined and does not fire. ``names`` is the class or function
+    that is not on the allow-list, ``module.name``, where that is the reason.
     """
+
+    def __init__(self, message: str, *, names: str | None = None) -> None:
+        super().__init__(message)
+        self.names = names
 
 
 class StoreError(GnomonError):

@@ -13,6 +13,7 @@ from tzlocal import get_localzone_name
 
 from gnomon.access.access import Access
 from gnomon.access.authentication import Identify
+from gnomon.domain.adoption import JOBS_TABLE, Candidate, Survey
 from gnomon.domain.change import Author, Change
 from gnomon.domain.crontab_file import CrontabJob
 from gnomon.domain.declaration import Declaration, Retries
@@ -35,7 +36,7 @@ from gnomon.executors import (
 )
 from gnomon.executors.contract import Executor
 from gnomon.observability.broadcast import Broadcast
-from gnomon.operations import change, declare, defaults, import_crontab, read, run_now, undo
+from gnomon.operations import adopt, change, declare, defaults, import_crontab, read, run_now, undo
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
@@ -43,6 +44,7 @@ from gnomon.operations.preview import ChangePreview, Preview, preview_change, pr
 from gnomon.operations.watch import Watch
 from gnomon.settings import Settings
 from gnomon.store import Clock, SqlEngine, Store
+from gnomon.store.survey import survey
 
 logger = logging.getLogger("gnomon")
 
@@ -355,6 +357,35 @@ class Scheduler:
         """
         self.open()
         return import_crontab.import_jobs(self._context, jobs, run_command, author or Author())
+
+    def survey(self, *, table: str = JOBS_TABLE) -> Survey:
+        """What stands in the store, which may be a database that has never seen Gnomon. Changes nothing.
+
+        ``table`` is what the old application gave as ``tablename`` (``schema.name`` for another schema). Raises
+        ``StoreUnavailable``.
+        """
+        return survey(self._store, table)
+
+    def examine(self, found: Survey) -> list[Candidate]:
+        """What is to be said of each job that a survey found, with what this scheduler declares and allows."""
+        code = adopt.Code(
+            self._context.decode, self._functions.find, self._functions.manifest(), self.engine.executor_names
+        )
+        return adopt.examine(found, code, now=self._store.database.local_now())
+
+    def adopt(
+        self, *, table: str = JOBS_TABLE, code: Scheduler | None = None, author: Author | None = None
+    ) -> list[str]:
+        """Take over a table of APScheduler's where it stands: make Gnomon's tables beside it, and write a change for
+        each job that is new here. Returns their ids. No row of APScheduler's is changed.
+
+        Rows of another ``table`` are copied, byte for byte; raises ``ChangeRefused``, and has adopted nothing, where
+        an id is taken. ``code`` is the scheduler whose allow-list reads the rows, if it is another.
+        """
+        self._store.upgrade()
+        self.open()
+        decode = (code or self)._context.decode
+        return adopt.adopt(self._context, author or Author(), table=table, decode=decode)
 
     def run_job(self, job_id: str) -> int:
         """Run a job once now, on any living node that has its code; return the run's id.

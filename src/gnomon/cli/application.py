@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 import typer.main
 
-from gnomon.cli import changes, crontab, demo, doctor, jobs, preview, running, runs, serving
+from gnomon.cli import adopt, celery_beat, changes, crontab, demo, doctor, jobs, preview, running, runs, serving
 from gnomon.cli.changes import SomeFailed
 from gnomon.cli.database import db
 from gnomon.cli.exits import EXIT_CODES, ExitCode, exit_code_of
@@ -48,7 +48,12 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     _LOOK: {"jobs": jobs.jobs, "show": jobs.show, "runs": runs.runs, "logs": runs.logs, "preview": preview.preview},
     _CHANGE: {"set": changes.set_, "pause": changes.pause, "resume": changes.resume, "run": running.run},
     _SERVE: {"serve": serving.serve, "node": serving.node, "web": serving.web, "demo": demo.demo},
-    _KEEP: {"doctor": doctor.doctor, "import-crontab": crontab.import_crontab},
+    _KEEP: {
+        "doctor": doctor.doctor,
+        "adopt": adopt.adopt,
+        "import-celery-beat": celery_beat.import_celery_beat,
+        "import-crontab": crontab.import_crontab,
+    },
 }
 # Made from the description of the triggers, which a docstring cannot be.
 _HELP = {"set": changes.SET_HELP, "preview": preview.PREVIEW_HELP}

@@ -287,9 +287,13 @@ def _changes_table(changes: list[Change], job: Mapping[str, Any], now: datetime)
     return table
 
 
+#: Changes that are told by their action; the entry holds the job as it was found.
+_WHOLE = {"pause": "paused", "resume": "resumed", "import": "imported", "adopt": "adopted"}
+
+
 def _difference(change: Change, kind_before: str, kind_after: str, job: Mapping[str, Any]) -> str:
-    if change.action in {"pause", "resume", "import"}:
-        return {"pause": "paused", "resume": "resumed", "import": "imported"}[change.action]
+    if change.action in _WHOLE:
+        return _WHOLE[change.action]
     before, after = dict(change.before), dict(change.after)
     parts = []
     if "trigger_args" in after:

@@ -91,7 +91,7 @@ class RowCodec:
                 raise RowRefused("it has no next_run_time")
             return StoredJob(schedule, read.next_run_time)
         except RowRefused as error:
-            raise RowRefused(f"the row is not decoded: {error}") from None
+            raise RowRefused(f"the row is not decoded: {error}", names=error.names) from None
         except (Exception, SystemExit) as error:  # whatever a hostile pickle, or an allowed module, makes Python raise
             raise RowRefused(f"the row is not decoded: {told_error(error)}") from error
 

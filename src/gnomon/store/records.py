@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from gnomon.domain.adoption import ADOPT
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.override import Override
 from gnomon.domain.schedule import StoredDeclaration, version_of
@@ -244,6 +245,13 @@ class Records:
                 )
                 for row in session.execute(statement, parameters)
             ]
+
+    def adopted(self) -> dict[str, str]:
+        """Ids of the jobs that were adopted, with the table that they stood in."""
+        statement = "SELECT job_id, after FROM gnomon_changes WHERE action = :action ORDER BY id"
+        with self._database.read() as session:
+            found = session.execute(statement, {"action": ADOPT}).all()
+        return {job_id: str(orjson.loads(after).get("table")) for job_id, after in found}
 
     def _of_jobs(self, job_ids: Sequence[str] | None) -> tuple[str, dict[str, Any]]:
         if job_ids is None:

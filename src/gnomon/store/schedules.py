@@ -10,6 +10,7 @@ from sqlalchemy import inspect
 from gnomon.domain.schedule import DeclaredRow, JobRow
 from gnomon.domain.times import to_seconds
 from gnomon.store.database import Database
+from gnomon.store.session import Session
 from gnomon.store.tables import jobs
 
 _INSERT = (
@@ -146,6 +147,29 @@ class Schedules:
         with self._database.read() as session:
             return set(session.execute("SELECT id FROM apscheduler_jobs").scalars())
 
+    def rows_of(self, table: str) -> list[JobRow]:
+        """Every row of another table of APScheduler's shape, ``name`` or ``schema.name``; in the order of ``all``."""
+        with self._database.read() as session:
+            statement = (
+                f"SELECT id, next_run_time, job_state FROM {_quoted(session, table)} "
+                "ORDER BY next_run_time IS NULL, next_run_time, id"
+            )
+            return list(map(JobRow._make, session.execute(statement)))
+
+    def copy_from(self, table: str, job_ids: Sequence[str]) -> int:
+        """Copy rows of such a table into this one, byte for byte. Ids that exist are passed over; returns how many
+        went in."""
+        among = self._database.dialect.among("id", "ids", "text")
+        with self._database.transaction("copy") as session:
+            statement = (
+                "INSERT INTO apscheduler_jobs (id, next_run_time, job_state) "
+                f"SELECT id, next_run_time, job_state FROM {_quoted(session, table)} WHERE {among} "
+                "ON CONFLICT (id) DO NOTHING"
+            )
+            copied = session.execute(statement, {"ids": self._database.dialect.array(job_ids)}).rowcount
+            self._database.announce()
+            return int(copied)
+
     def insert(self, job_id: str, next_run_time: datetime | None, job_state: bytes) -> bool:
         """Add a row; ``False`` if the id exists."""
         values = {"id": job_id, "next_run_time": _seconds(next_run_time), "job_state": job_state}
@@ -197,6 +221,13 @@ class Schedules:
         with self._database.read() as session:
             row = session.execute(statement, {"id": job_id}).one_or_none()
         return None if row is None else JobRow._make(row)
+
+
+def _quoted(session: Session, table: str) -> str:
+    """The name of a table as SQL; what stands before a dot is a schema, where there are any."""
+    dialect = session.connection.dialect
+    parts = [table] if dialect.name == "sqlite" else table.split(".", 1)
+    return ".".join(dialect.identifier_preparer.quote_identifier(part) for part in parts)
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event
+from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, QueuePool, create_engine, event
 
 from gnomon.errors import StoreUnavailable, escaped
 from gnomon.store.feed import Feed
@@ -43,12 +46,27 @@ def make_engine(url: URL, lock_timeout: float) -> Engine:
         cursor.execute("PRAGMA cache_size=-32768")
         cursor.close()
 
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("gnomon_begin", "BEGIN"))
-
     event.listen(engine, "connect", configure)
-    event.listen(engine, "begin", begin)
+    event.listen(engine, "begin", _begin)
     return engine
+
+
+def make_reading_engine(url: URL, lock_timeout: float) -> Engine:
+    """An engine that cannot change the file: not even its journal mode, as the ordinary one does."""
+    file = quote(str(Path(str(url.database)).absolute()))
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{file}?mode=ro", uri=True, timeout=lock_timeout, isolation_level=None, check_same_thread=False
+        )
+
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=QueuePool)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("gnomon_begin", "BEGIN"))
 
 
 class SqliteDialect:

@@ -44,6 +44,7 @@ class Store:
             self.url = _parse(where)
             self._given = None
         _check_sqlite_path(self.url)
+        self.lock_timeout = lock_timeout
         self.database = _database(self.url, self._given, lock_timeout, clock)
         self.schedules = Schedules(self.database)
         self.ledger = Ledger(self.database)
