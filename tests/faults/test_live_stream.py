@@ -31,6 +31,7 @@ class Reader:
     def __init__(self, port: int, **headers: str) -> None:
         self.events: list[tuple[str, str, Any]] = []
         self.ended = threading.Event()
+        self.opened = threading.Event()
         self.leaving = False
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
         self.thread = threading.Thread(target=self._read, args=(headers,), daemon=True)
@@ -42,6 +43,7 @@ class Reader:
                 self.status = answer.status_code
                 fields: dict[str, str] = {}
                 for line in answer.iter_lines():
+                    self.opened.set()
                     if self.leaving:
                         break
                     name, _, value = line.partition(": ")
@@ -67,10 +69,9 @@ class Reader:
 
 
 @contextmanager
-def reading(scheduler: Scheduler, port: int, **headers: str) -> Iterator[Reader]:
-    listening = scheduler.events.listeners
+def reading(port: int, **headers: str) -> Iterator[Reader]:
     reader = Reader(port, **headers)
-    wait_until(lambda: scheduler.events.listeners > listening or reader.ended.is_set(), what="the stream")
+    assert reader.opened.wait(60), "the stream did not open"
     yield reader
     reader.leave()
 
@@ -92,7 +93,7 @@ def scheduler(migrated_url: str) -> Iterator[Scheduler]:
 
 
 def test_a_change_by_another_process_is_told(scheduler: Scheduler, migrated_url: str) -> None:
-    with served(scheduler.asgi()) as port, reading(scheduler, port) as reader:
+    with served(scheduler.asgi()) as port, reading(port) as reader:
         output_of(
             """
             import sys
@@ -108,7 +109,7 @@ def test_a_change_by_another_process_is_told(scheduler: Scheduler, migrated_url:
 
 def test_runs_and_nodes_are_told_as_they_come_and_go(scheduler: Scheduler, migrated_url: str, tmp_path: Any) -> None:
     node = declared(migrated_url, tmp_path, jobs=2)
-    with served(scheduler.asgi()) as port, reading(scheduler, port) as reader:
+    with served(scheduler.asgi()) as port, reading(port) as reader:
         with running(node):
             wait_until(lambda: {r["job_id"] for r in reader.of("run")} >= {"job 0", "job 1"}, what="runs of both")
             wait_until(lambda: any(r["state"] == "succeeded" for r in reader.of("run")), what="one that ended")
@@ -117,17 +118,17 @@ def test_runs_and_nodes_are_told_as_they_come_and_go(scheduler: Scheduler, migra
 
 
 def test_who_comes_back_is_told_what_it_missed_or_to_read_everything(scheduler: Scheduler) -> None:
-    with served(scheduler.asgi()) as port, reading(scheduler, port) as stays:
-        with reading(scheduler, port) as leaves:
+    with served(scheduler.asgi()) as port, reading(port) as stays:
+        with reading(port) as leaves:
             scheduler.pause_job("job")
             wait_until(lambda: leaves.of("change"))
         last = leaves.events[-1][0]
         scheduler.resume_job("job")
         wait_until(lambda: len(stays.of("change")) == 2)
-        with reading(scheduler, port, **{"Last-Event-ID": last}) as back:
+        with reading(port, **{"Last-Event-ID": last}) as back:
             wait_until(lambda: back.events, what="what it missed")
             assert [data["action"] for data in back.of("change")] == ["resume"]
-        with reading(scheduler, port, **{"Last-Event-ID": "another-7"}) as stranger:
+        with reading(port, **{"Last-Event-ID": "another-7"}) as stranger:
             wait_until(lambda: stranger.events, what="a word")
             assert [name for _, name, _ in stranger.events] == ["reset"]
 
@@ -135,7 +136,7 @@ def test_who_comes_back_is_told_what_it_missed_or_to_read_everything(scheduler: 
 def test_a_token_that_is_revoked_ends_the_stream(scheduler: Scheduler) -> None:
     secret, token = scheduler.access.tokens.create("mia", Role.VIEWER)
     app = scheduler.asgi(loopback=False)
-    with served(app) as port, reading(scheduler, port, Authorization=f"Bearer {secret}") as reader:
+    with served(app) as port, reading(port, Authorization=f"Bearer {secret}") as reader:
         assert not reader.ended.is_set()
         scheduler.access.tokens.revoke(token.id)
         assert reader.ended.wait(30)
