@@ -22,7 +22,6 @@ from gnomon.errors import (
     NotAuthenticated,
     RunNotFound,
     StoreError,
-    TokenNotFound,
     TooManyAttempts,
     shown,
 )
@@ -32,7 +31,6 @@ logger = logging.getLogger("gnomon.api")
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (JobNotFound, 404, "job-not-found", "There is no such job"),
     (RunNotFound, 404, "run-not-found", "There is no such run"),
-    (TokenNotFound, 404, "token-not-found", "There is no such API token"),
     (NotAuthenticated, 401, "not-authenticated", "It is not known who is asking"),
     (NotAllowed, 403, "not-allowed", "Who is asking may not do this"),
     (TooManyAttempts, 429, "too-many-attempts", "Too many attempts"),
