@@ -123,13 +123,17 @@ class StaleToken(ChangeRefused):
     def __init__(self, job: Mapping[str, Any], changes: Sequence[Any] | None) -> None:
         self.job = job
         self.changes = changes
-        self.differing = None if changes is None else tuple(sorted({name for each in changes for name in each.after}))
+        self.differing = None if changes is None else _differing(changes)
         what = "" if not self.differing else f" ({', '.join(self.differing)})"
         who = "" if not changes else f" by {shown(changes[-1].author.actor)}"
         super().__init__(
             f"job {shown(job['id'])} was changed{who} since you looked at it{what}; nothing was changed now: look "
             "again, and decide anew"
         )
+
+
+def _differing(changes: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(sorted({name for each in changes for name in each.after if each.before.get(name) != each.after[name]}))
 
 
 class RowRefused(GnomonError):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from gnomon.errors import GnomonError, InvalidInput, JobNotFound, RunNotFound, TargetError, TokenNotFound
+from gnomon.errors import (
+    ChangeNotFound,
+    GnomonError,
+    InvalidInput,
+    JobNotFound,
+    RunNotFound,
+    TargetError,
+    TokenNotFound,
+)
 
 
 class ExitCode(IntEnum):
@@ -33,7 +41,7 @@ class Declined(GnomonError):
 
 def exit_code_of(error: GnomonError) -> ExitCode:
     """The exit code that stands for an error."""
-    if isinstance(error, JobNotFound | RunNotFound | TokenNotFound):
+    if isinstance(error, JobNotFound | RunNotFound | ChangeNotFound | TokenNotFound):
         return ExitCode.NOT_FOUND
     if isinstance(error, InvalidInput | TargetError | BadUsage):
         return ExitCode.BAD_INPUT

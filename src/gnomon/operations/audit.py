@@ -1,10 +1,17 @@
-"""The audit log as programs read it."""
+"""The audit log as programs and people read it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gnomon.domain.change import Change
+from gnomon.operations.read import words_for
+
+_TRIGGER = frozenset({"trigger", "trigger_args"})
+#: Told by the action, as it says all.
+_SAID = {"pause": "paused", "resume": "resumed", "import": "imported", "adopt": "adopted"}
+_POLICY_WORDS = {True: "yes", False: "no", None: "no limit"}
 
 
 def change_dict(change: Change) -> dict[str, Any]:
@@ -20,3 +27,41 @@ def change_dict(change: Change) -> dict[str, Any]:
         "before": dict(change.before),
         "after": dict(change.after),
     }
+
+
+def value_in_words(field: str, value: Any) -> str:
+    """What a field was set to, for people. A trigger is ``[kind, arguments]``."""
+    if field == "trigger":
+        return words_for(*value) if value and value[0] is not None else "nothing"
+    if isinstance(value, bool) or value is None:
+        return _POLICY_WORDS[value]
+    return f"{value} s" if field == "misfire_grace_time" else str(value)
+
+
+def change_in_words(change: Change) -> str:
+    """What a change changed, for people, in one line: ``at 03:00 every day, UTC → every 5 minutes``."""
+    if set(change.after) == {"enabled"} and change.action in _SAID:
+        return _SAID[change.action]
+    if "undone" in change.after:
+        first = [f"undid change {change.after['undone']}"]
+    else:
+        first = ["kept against the new default"] if change.action == "keep" else []
+    differing = [name for name in change.after if name not in _TRIGGER and name in change.before and name != "undone"]
+    parts = [_trigger_in_words(change.before, change.after)] if "trigger" in change.after else []
+    parts += [
+        f"{name.replace('_', ' ')} {_short(name, change.before[name])} → {_short(name, change.after[name])}"
+        for name in differing
+        if name not in {"default", "override"}
+    ]
+    return ", ".join([*first, *parts]) or _SAID.get(change.action, change.action)
+
+
+def _trigger_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    sides = [[side.get("trigger"), side.get("trigger_args", {})] for side in (before, after)]
+    return " → ".join(value_in_words("trigger", side) for side in sides)
+
+
+def _short(name: str, value: Any) -> str:
+    if name == "expires_at":
+        return "never" if value is None else str(value)
+    return value_in_words(name, value) if isinstance(value, bool | int | None) else str(value)

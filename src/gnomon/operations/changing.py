@@ -21,6 +21,7 @@ TriggerMaker = Callable[[str | None], BaseTrigger]
 _OUTSIDE = Author("outside", Origin.OUTSIDE, "another program wrote the row")
 #: The fields of a job's dict that a line of the log compares.
 _COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES)
+_TRIGGER = frozenset({"trigger", "trigger_args"})
 
 
 class Changing:
@@ -113,6 +114,9 @@ class Changing:
         after["overrides"] = overrides_dict(self.overrides, self.base)
         before, now = notes or ({}, {})
         differing = [name for name in _COMPARED if self.before[name] != after[name]]
+        if _TRIGGER & set(differing):
+            # Both, so that an entry can be read, and undone, by itself.
+            differing = [name for name in _COMPARED if name in _TRIGGER or name in differing]
         if differing or notes:
             records.log(
                 Change(

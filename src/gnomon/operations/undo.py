@@ -29,18 +29,17 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
         changing = Changing(context, change.job_id, author)
         changing.expect(if_token)
         _refuse_if_changed_since(context, change, changing.before)
-        changing.apply(_wanted(change, changing.before))
+        changing.apply(_wanted(change))
         return changing.finish("undo", key=key, notes=({"undone": change.id}, {"undone": change.id}))
 
     return carry_out(context, change.job_id, author, work)
 
 
-def _wanted(change: Change, now: JobDict) -> dict[str, Any]:
+def _wanted(change: Change) -> dict[str, Any]:
     before = dict(change.before)
     wanted: dict[str, Any] = {name: before[name] for name in FIELDS if name in before and name != "trigger"}
-    if "trigger" in before or "trigger_args" in before:
-        # An entry holds what differs; where the kind is not among it, it is the one that still stands.
-        kind, args = (before[name] if name in before else now[name] for name in ("trigger", "trigger_args"))
+    if "trigger" in before:
+        kind, args = before["trigger"], before["trigger_args"]
         if kind not in KINDS:
             raise ChangeRefused(f"change {change.id} replaced a trigger that only code can make; it cannot be undone")
         wanted["trigger"] = lambda zone: build(kind, args, timezone=zone or "UTC")
