@@ -33,7 +33,8 @@ class Author:
 class Change:
     """Who changed what, from what, to what, why, from where. ``before`` and ``after`` hold the fields that differ.
 
-    ``key`` is made before the change is written: where the answer to its COMMIT is lost, it is looked for.
+    ``key`` is made before the change is written: where the answer to its COMMIT is lost, it is looked for. ``run_id``
+    is set where the change is about a run of the job: actions ``run``, ``cancel`` and ``retry``.
     """
 
     key: str
@@ -44,3 +45,4 @@ class Change:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     id: int | None = None
+    run_id: int | None = None

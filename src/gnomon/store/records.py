@@ -112,8 +112,8 @@ class Records:
     def log(self, change: Change) -> None:
         """Write a line of the audit log."""
         statement = (
-            "INSERT INTO gnomon_changes (key, job_id, at, actor, origin, action, before, after, reason) "
-            "VALUES (:key, :job_id, :at, :actor, :origin, :action, :before, :after, :reason)"
+            "INSERT INTO gnomon_changes (key, job_id, at, actor, origin, action, before, after, reason, run_id) "
+            "VALUES (:key, :job_id, :at, :actor, :origin, :action, :before, :after, :reason, :run_id)"
         )
         values = {
             "key": change.key,
@@ -125,6 +125,7 @@ class Records:
             "before": _json(change.before),
             "after": _json(change.after),
             "reason": change.author.reason,
+            "run_id": change.run_id,
         }
         with self._database.transaction("change") as session:
             session.execute(statement, values)
@@ -138,13 +139,20 @@ class Records:
     def changes(self, job_id: str | None = None, *, limit: int = 50) -> list[Change]:
         """The audit log, newest first."""
         condition = "WHERE job_id = :job_id" if job_id is not None else ""
-        statement = (
-            "SELECT id, key, job_id, at, actor, origin, action, before, after, reason "
-            f"FROM gnomon_changes {condition} ORDER BY id DESC LIMIT :limit"
-        )
         parameters: dict[str, Any] = {"limit": limit}
         if job_id is not None:
             parameters["job_id"] = job_id
+        return self._changes(f"{condition} ORDER BY id DESC LIMIT :limit", parameters)
+
+    def changes_of_run(self, run_id: int) -> list[Change]:
+        """What somebody did to a run, oldest first."""
+        return self._changes("WHERE run_id = :run_id ORDER BY id", {"run_id": run_id})
+
+    def _changes(self, rest: str, parameters: dict[str, Any]) -> list[Change]:
+        statement = (
+            "SELECT id, key, job_id, at, actor, origin, action, before, after, reason, run_id "
+            f"FROM gnomon_changes {rest}"
+        )
         with self._database.read() as session:
             return [
                 Change(
@@ -156,6 +164,7 @@ class Records:
                     action=row[6],
                     before=orjson.loads(row[7]),
                     after=orjson.loads(row[8]),
+                    run_id=row[10],
                 )
                 for row in session.execute(statement, parameters)
             ]

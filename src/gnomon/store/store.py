@@ -18,7 +18,10 @@ from gnomon.store.group_commit import GroupCommit
 from gnomon.store.ledger import Ledger
 from gnomon.store.nodes import Nodes
 from gnomon.store.records import Records
+from gnomon.store.run_output import RunOutput
+from gnomon.store.run_queries import RunQueries
 from gnomon.store.schedules import Schedules
+from gnomon.store.steering import Steering
 
 _Value = TypeVar("_Value")
 
@@ -30,6 +33,8 @@ _ALLOWED = "give sqlite:///path/to/file.db or postgresql://user@host/database"
 
 class Store:
     """Where everything stands: ``schedules``, ``ledger``, ``records`` and ``nodes`` over one ``database``.
+
+    ``run_queries`` and ``run_output`` find runs for people; ``steering`` is what people do to runs.
 
     Making one touches nothing; ``open()`` connects, and checks or makes the tables.
     """
@@ -47,6 +52,9 @@ class Store:
         self.ledger = Ledger(self.database)
         self.records = Records(self.database)
         self.nodes = Nodes(self.database)
+        self.run_queries = RunQueries(self.database)
+        self.run_output = RunOutput(self.database)
+        self.steering = Steering(self.database)
         self._changes = GroupCommit(self.database, "change")
         self._opening = threading.Lock()
         self._opened = False
