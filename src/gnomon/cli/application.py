@@ -13,10 +13,9 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 import typer.main
 
-from gnomon.cli import changes, crontab, demo, doctor, jobs, preview, running, runs, serving
-from gnomon.cli.changes import SomeFailed
+from gnomon.cli import changes, crontab, demo, doctor, jobs, nodes, preview, running, runs, serving, steering
 from gnomon.cli.database import db
-from gnomon.cli.exits import EXIT_CODES, ExitCode, exit_code_of
+from gnomon.cli.exits import EXIT_CODES, ExitCode, SomeFailed, exit_code_of
 from gnomon.cli.options import flag
 from gnomon.cli.output import printable
 from gnomon.errors import GnomonError
@@ -45,9 +44,16 @@ def _flowing(text: str) -> str:
 
 _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     _LOOK: {"jobs": jobs.jobs, "show": jobs.show, "runs": runs.runs, "logs": runs.logs, "preview": preview.preview},
-    _CHANGE: {"set": changes.set_, "pause": changes.pause, "resume": changes.resume, "run": running.run},
+    _CHANGE: {
+        "set": changes.set_,
+        "pause": changes.pause,
+        "resume": changes.resume,
+        "run": running.run,
+        "cancel": steering.cancel,
+        "retry": steering.retry,
+    },
     _SERVE: {"serve": serving.serve, "node": serving.node, "web": serving.web, "demo": demo.demo},
-    _KEEP: {"doctor": doctor.doctor, "import-crontab": crontab.import_crontab},
+    _KEEP: {"nodes": nodes.nodes, "doctor": doctor.doctor, "import-crontab": crontab.import_crontab},
 }
 # Made from the description of the triggers, which a docstring cannot be.
 _HELP = {"set": changes.SET_HELP, "preview": preview.PREVIEW_HELP}

@@ -290,6 +290,8 @@ def _changes_table(changes: list[Change], job: Mapping[str, Any], now: datetime)
 def _difference(change: Change, kind_before: str, kind_after: str, job: Mapping[str, Any]) -> str:
     if change.action in {"pause", "resume", "import"}:
         return {"pause": "paused", "resume": "resumed", "import": "imported"}[change.action]
+    if change.run_id is not None:
+        return f"{change.action} {change.run_id}"
     before, after = dict(change.before), dict(change.after)
     parts = []
     if "trigger_args" in after:

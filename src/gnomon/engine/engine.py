@@ -102,6 +102,7 @@ class Engine(AdaptedScheduler):
             held=self.recorder.held,
             health=self.health,
             manifest=job_store.functions.manifest,
+            on_beat=lambda: self.cancellations.pass_on(),
         )
         self.cancellations = Cancellations(self._store, self.recorder, lambda: self.lease.node_id)
         self._feed = self._store.database.dialect.feed()

@@ -32,7 +32,7 @@ _NODES_KEPT_DAYS = 7
 
 
 class Lease:
-    """The life of this process as a node. One thread beats, sweeps and prunes."""
+    """The life of this process as a node. One thread beats, sweeps and prunes; ``on_beat`` is called with each beat."""
 
     def __init__(
         self,
@@ -42,12 +42,14 @@ class Lease:
         held: Callable[[], set[int]],
         health: Callable[[], dict[str, Any]],
         manifest: Callable[[], Manifest],
+        on_beat: Callable[[], object],
     ) -> None:
         self._store = store
         self._settings = settings
         self._held = held
         self._health = health
         self._manifest = manifest
+        self._on_beat = on_beat
         self._told: Manifest | None = None
         self._seen: dict[str, tuple[int, float]] = {}
         self._stop = threading.Event()
@@ -133,6 +135,7 @@ class Lease:
         while not self._stop.wait(self._settings.heartbeat):
             try:
                 self._beat()
+                self._on_beat()
                 self.sweep()
                 self._release_unknown()
                 self._prune()

@@ -148,6 +148,11 @@ class Recorder:
             return False
         return self._executors[claimed.executor].cancel(run_id)
 
+    def cancel_all(self) -> None:
+        """End all that runs here where that can be done, and ask the rest to end."""
+        for claimed in list(self._running.values()):
+            self._executors[claimed.executor].cancel(claimed.execution.run_id)
+
     # -- Reports
 
     def finished(self, execution: Execution, outcome: Outcome) -> None:
