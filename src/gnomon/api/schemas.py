@@ -115,6 +115,7 @@ class Change(_Answer):
     reason: str | None
     before: dict[str, Any] = Field(description="the fields that differ, as they were")
     after: dict[str, Any]
+    run_id: int | None = Field(description="the run, where the change is about one")
 
 
 class ChangesPage(_Answer):

@@ -23,14 +23,15 @@ from gnomon.cli import (
     demo,
     doctor,
     jobs,
+    nodes,
     preview,
     running,
     runs,
     serving,
+    steering,
 )
-from gnomon.cli.changes import SomeFailed
 from gnomon.cli.database import db
-from gnomon.cli.exits import EXIT_CODES, ExitCode, exit_code_of
+from gnomon.cli.exits import EXIT_CODES, ExitCode, SomeFailed, exit_code_of
 from gnomon.cli.options import flag
 from gnomon.cli.output import printable
 from gnomon.cli.tokens import token
@@ -75,9 +76,12 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "keep": defaults.keep,
         "undo": audit.undo,
         "run": running.run,
+        "cancel": steering.cancel,
+        "retry": steering.retry,
     },
     _SERVE: {"serve": serving.serve, "node": serving.node, "web": serving.web, "demo": demo.demo},
     _KEEP: {
+        "nodes": nodes.nodes,
         "doctor": doctor.doctor,
         "adopt": adopt.adopt,
         "import-celery-beat": celery_beat.import_celery_beat,

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli import moments
-from gnomon.cli.exits import BadUsage
+from gnomon.cli.exits import BadUsage, SomeFailed
 from gnomon.cli.jobs import next_run, policy_text
 from gnomon.cli.nodes import say_if_nobody_fires
 from gnomon.cli.options import JsonOption, YesOption, flag
@@ -261,15 +261,7 @@ def _each(
     if as_json:
         print_json(changed[0] if len(jobs) == 1 else changed)
     if first_error is not None:
-        raise SomeFailed(first_error, len(jobs) - len(changed), len(jobs))
-
-
-class SomeFailed(GnomonError):
-    """Of several jobs, some were not changed; each was told by itself."""
-
-    def __init__(self, first: GnomonError, failed: int, total: int) -> None:
-        super().__init__(f"{failed} of {total} jobs were not changed")
-        self.first = first
+        raise SomeFailed(first_error, f"{len(jobs) - len(changed)} of {len(jobs)} jobs were not changed")
 
 
 def _say_nothing_changed(job: dict[str, Any], as_json: bool) -> None:

@@ -39,6 +39,14 @@ class Declined(GnomonError):
     """Somebody was asked and said no."""
 
 
+class SomeFailed(GnomonError):
+    """Of several things that were asked for, some were refused; each was told by itself."""
+
+    def __init__(self, first: GnomonError, message: str) -> None:
+        super().__init__(message)
+        self.first = first
+
+
 def exit_code_of(error: GnomonError) -> ExitCode:
     """The exit code that stands for an error."""
     if isinstance(error, JobNotFound | RunNotFound | ChangeNotFound | TokenNotFound):

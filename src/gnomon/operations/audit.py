@@ -11,6 +11,7 @@ from gnomon.operations.read import words_for
 _TRIGGER = frozenset({"trigger", "trigger_args"})
 #: Told by the action, as it says all.
 _SAID = {"pause": "paused", "resume": "resumed", "import": "imported", "adopt": "adopted"}
+_OF_RUN = {"run": "started run", "cancel": "cancelled run", "retry": "tried again run"}
 _POLICY_WORDS = {True: "yes", False: "no", None: "no limit"}
 
 
@@ -26,6 +27,7 @@ def change_dict(change: Change) -> dict[str, Any]:
         "reason": change.author.reason,
         "before": dict(change.before),
         "after": dict(change.after),
+        "run_id": change.run_id,
     }
 
 
@@ -42,6 +44,8 @@ def change_in_words(change: Change) -> str:
     """What a change changed, for people, in one line: ``at 03:00 every day, UTC → every 5 minutes``."""
     if set(change.after) == {"enabled"} and change.action in _SAID:
         return _SAID[change.action]
+    if change.run_id is not None:
+        return f"{_OF_RUN.get(change.action, change.action)} {change.run_id}"
     if "undone" in change.after:
         first = [f"undid change {change.after['undone']}"]
     else:

@@ -286,8 +286,8 @@ def overrides_dict(overrides: Mapping[str, Override], base: Mapping[str, Any]) -
             "actor": override.author.actor,
             "origin": override.author.origin.value,
             "reason": override.author.reason,
-            "changed_at": _iso(override.changed_at),
-            "expires_at": _iso(override.expires_at),
+            "changed_at": iso(override.changed_at),
+            "expires_at": iso(override.expires_at),
         }
         for name, override in overrides.items()
     }
@@ -340,9 +340,9 @@ def run_summary(run: Run) -> dict[str, Any]:
     return {
         "id": run.id,
         "state": run.state.value,
-        "scheduled_at": _iso(run.scheduled_at),
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "scheduled_at": iso(run.scheduled_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
     }
 
 
@@ -355,17 +355,21 @@ def run_dict(run: Run) -> dict[str, Any]:
         "cause": run.cause.value,
         "attempt": run.attempt,
         "node": run.node,
-        "scheduled_at": _iso(run.scheduled_at),
-        "not_before": _iso(run.not_before),
-        "created_at": _iso(run.created_at),
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "scheduled_at": iso(run.scheduled_at),
+        "not_before": iso(run.not_before),
+        "created_at": iso(run.created_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
         "covers": run.covers,
-        "covers_until": _iso(run.covers_until),
+        "covers_until": iso(run.covers_until),
         "error": run.error,
         "progress": None if run.progress_done is None else {"done": run.progress_done, "total": run.progress_total},
+        "cancel_requested": None
+        if run.cancel_requested_at is None
+        else {"at": iso(run.cancel_requested_at), "by": run.cancel_requested_by},
     }
 
 
-def _iso(moment: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
+    """A moment as JSON has it: ISO 8601 in UTC."""
     return None if moment is None else moment.astimezone(UTC).isoformat()

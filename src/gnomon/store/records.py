@@ -157,8 +157,8 @@ class Records:
     def log(self, change: Change) -> None:
         """Write a line of the audit log."""
         statement = (
-            "INSERT INTO gnomon_changes (key, job_id, at, actor, origin, action, before, after, reason, token) "
-            "VALUES (:key, :job_id, :at, :actor, :origin, :action, :before, :after, :reason, :token)"
+            "INSERT INTO gnomon_changes (key, job_id, at, actor, origin, action, before, after, reason, token, "
+            "run_id) VALUES (:key, :job_id, :at, :actor, :origin, :action, :before, :after, :reason, :token, :run_id)"
         )
         values = {
             "key": change.key,
@@ -171,6 +171,7 @@ class Records:
             "after": _json(change.after),
             "reason": change.author.reason,
             "token": change.token,
+            "run_id": change.run_id,
         }
         with self._database.transaction("change") as session:
             session.execute(statement, values)
@@ -212,6 +213,10 @@ class Records:
         found = self._changes("WHERE id = :id", {"id": change_id})
         return found[0] if found else None
 
+    def changes_of_run(self, run_id: int) -> list[Change]:
+        """What somebody did to a run, oldest first."""
+        return self._changes("WHERE run_id = :run_id ORDER BY id", {"run_id": run_id})
+
     def changes_after(self, job_id: str, token: str) -> list[Change] | None:
         """What was changed since the schedule of a job had a token, oldest first; ``None`` if it never had, as far back
         as ``_LOOKED_BACK`` changes."""
@@ -227,7 +232,7 @@ class Records:
 
     def _changes(self, rest: str, parameters: dict[str, Any]) -> list[Change]:
         statement = (
-            "SELECT id, key, job_id, at, actor, origin, action, before, after, reason, token "
+            "SELECT id, key, job_id, at, actor, origin, action, before, after, reason, token, run_id "
             f"FROM gnomon_changes {rest}"
         )
         with self._database.read() as session:
@@ -242,6 +247,7 @@ class Records:
                     before=orjson.loads(row[7]),
                     after=orjson.loads(row[8]),
                     token=row[10],
+                    run_id=row[11],
                 )
                 for row in session.execute(statement, parameters)
             ]

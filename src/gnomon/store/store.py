@@ -20,7 +20,10 @@ from gnomon.store.ledger import Ledger
 from gnomon.store.movements import Movements
 from gnomon.store.nodes import Nodes
 from gnomon.store.records import Records
+from gnomon.store.run_output import RunOutput
+from gnomon.store.run_queries import RunQueries
 from gnomon.store.schedules import Schedules
+from gnomon.store.steering import Steering
 
 _Value = TypeVar("_Value")
 
@@ -32,6 +35,8 @@ _ALLOWED = "give sqlite:///path/to/file.db or postgresql://user@host/database"
 
 class Store:
     """Where everything stands: ``schedules``, ``ledger``, ``records``, ``nodes``, ``credentials`` over a ``database``.
+
+    ``run_queries`` and ``run_output`` find runs for people; ``steering`` is what people do to runs.
 
     Making one touches nothing; ``open()`` connects, and checks or makes the tables.
     """
@@ -52,6 +57,9 @@ class Store:
         self.nodes = Nodes(self.database)
         self.movements = Movements(self.database)
         self.credentials = Credentials(self.database)
+        self.run_queries = RunQueries(self.database)
+        self.run_output = RunOutput(self.database)
+        self.steering = Steering(self.database)
         self._changes = GroupCommit(self.database, "change")
         self._opening = threading.Lock()
         self._opened = False
