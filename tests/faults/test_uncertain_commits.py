@@ -214,6 +214,38 @@ def test_a_run_now_is_queued_once_or_not_at_all_and_the_answer_says_which(place:
     scheduler.close()
 
 
+@pytest.mark.parametrize("act", ["run_now", "cancel", "retry"])
+def test_what_was_done_to_a_run_is_reported_as_what_became_of_it(place: Place, tmp_path: Path, act: str) -> None:
+    """And who does it again, because he got no answer, has done it once."""
+    scheduler = declared(place.url, tmp_path, jobs=1, max_instances=5)
+    scheduler.start_all_jobs()
+    run_id = scheduler.run_job("job 0")
+    if act == "retry":
+        scheduler.cancel_run(run_id)
+    doing: dict[str, Callable[[], object]] = {
+        "run_now": lambda: scheduler.run_job("job 0", key="the same"),
+        "cancel": lambda: scheduler.cancel_run(run_id),
+        "retry": lambda: scheduler.retry_run(run_id),
+    }
+    before = len(scheduler.changes())
+    is_told = True
+    with place.fault(scheduler, act) as done:
+        try:
+            doing[act]()
+        except StoreUnavailable:
+            is_told = False
+    assert done
+    assert len(scheduler.changes()) - before == int(is_told)
+    if act != "retry" or not is_told:
+        doing[act]()
+    assert len(scheduler.changes()) - before == 1
+    expected = {"run_now": (RunState.QUEUED, 1), "cancel": (RunState.CANCELLED, 1), "retry": (RunState.QUEUED, 2)}
+    run = scheduler.run(run_id)
+    assert (run.state, run.attempt) == expected[act]
+    assert len(scheduler.runs()) == (2 if act == "run_now" else 1)
+    scheduler.close()
+
+
 def test_what_was_declared_is_there_once_after_another_start(place: Place, tmp_path: Path) -> None:
     scheduler = declared(place.url, tmp_path)
     with place.fault(scheduler, "declare") as done, pytest.raises(StoreUnavailable):
