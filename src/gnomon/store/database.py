@@ -19,6 +19,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gnomon.errors import StoreUnavailable
+from gnomon.store.batch import SAVEPOINT, Batch
 from gnomon.store.dialect import Dialect
 from gnomon.store.session import Session
 
@@ -81,6 +82,9 @@ class Database:
                 self._ambient.session, self._ambient.callbacks = session, callbacks
                 try:
                     yield session
+                    session.settle()
+                    if session.is_broken:
+                        raise StoreUnavailable("a part of the transaction could not be undone; nothing was changed")
                     if self._ambient.announced:
                         self.dialect.announce(session)
                     self._at(f"{name}:commit")
@@ -102,23 +106,35 @@ class Database:
         """
         session, told = self._ambient.session, len(self._ambient.callbacks)
         assert session is not None
-        session.execute("SAVEPOINT gnomon_part")
+        if session.batch is not None:
+            session.batch.begin_part()
+        else:
+            session.execute(SAVEPOINT)
         try:
             with self._translated():
                 yield
         except BaseException:
             del self._ambient.callbacks[told:]
-            try:
-                session.execute("ROLLBACK TO SAVEPOINT gnomon_part")
-            except self._driver_error:  # the connection is gone, or the disk is full
-                self._ambient.is_broken = True
+            self._give_up_part(session)
             raise
-        session.execute("RELEASE SAVEPOINT gnomon_part")
+        if session.batch is not None:
+            session.batch.end_part()
+        else:
+            session.execute("RELEASE SAVEPOINT gnomon_part")
+
+    def _give_up_part(self, session: Session) -> None:
+        try:
+            if session.batch is None:
+                session.execute("ROLLBACK TO SAVEPOINT gnomon_part")
+            elif not session.batch.give_up_part():
+                session.settle()
+        except self._driver_error:  # the connection is gone, or the disk is full
+            session.is_broken = True
 
     @property
     def is_broken(self) -> bool:
         """Whether the open transaction can't be committed any more. A row that stayed locked ends only its part."""
-        return self._ambient.is_broken
+        return self._ambient.session is not None and self._ambient.session.is_broken
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -157,6 +173,11 @@ class Database:
         self._ambient.announced = True
 
     @property
+    def batch(self) -> Batch | None:
+        """What the open transaction has read ahead, if it has."""
+        return None if self._ambient.session is None else self._ambient.session.batch
+
+    @property
     def in_transaction(self) -> bool:
         """Whether this thread has a transaction open."""
         return self._ambient.session is not None
@@ -167,6 +188,8 @@ class Database:
             return self.clock()
         if not self.dialect.has_clock:
             return datetime.now(UTC)
+        if self.batch is not None:
+            return self.batch.now
         with self.read() as session:
             return self.dialect.now(session)
 
@@ -236,13 +259,11 @@ class _Ambient(threading.local):
     reading: Session | None = None
     callbacks: list[Callable[[], None]]
     announced = False
-    is_broken = False
 
     def clear(self) -> None:
         self.session = None
         self.callbacks = []
         self.announced = False
-        self.is_broken = False
 
 
 def _call(function: Callable[[], None] | None) -> None:

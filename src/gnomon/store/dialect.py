@@ -22,6 +22,8 @@ class Dialect(Protocol):
     #: Appended to a SELECT of rows that will be written: other writers pass over them, or wait.
     skip_locked: str
     lock: str
+    #: The same of many, each locked in the order of their ids as Python sorts them.
+    lock_in_order: str
 
     def writing(self) -> AbstractContextManager[None]:
         """Held while this process writes."""

@@ -69,6 +69,7 @@ class PostgresqlDialect:
     has_clock = True
     skip_locked = "FOR UPDATE SKIP LOCKED"
     lock = "FOR UPDATE"
+    lock_in_order = 'ORDER BY id COLLATE "C" FOR UPDATE'
     closes_inherited_connections = False
 
     def __init__(self, engine: Engine) -> None:

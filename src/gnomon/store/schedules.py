@@ -80,6 +80,18 @@ class Schedules:
         """One row, that nobody else can write until the open transaction ends."""
         return self._one(job_id, lock=self._database.dialect.lock)
 
+    def lock_all(self, job_ids: Sequence[str]) -> dict[str, JobRow | None]:
+        """Several rows by id, as by ``lock``, in the order of their ids; ``None`` for those that there are not."""
+        dialect = self._database.dialect
+        statement = (
+            f"SELECT id, next_run_time, job_state FROM apscheduler_jobs WHERE {dialect.among('id', 'ids', 'text')} "
+            f"{dialect.lock_in_order}"
+        )
+        found: dict[str, JobRow | None] = dict.fromkeys(job_ids)
+        with self._database.read() as session:
+            rows = session.execute(statement, {"ids": dialect.array(job_ids)})
+            return found | {row[0]: JobRow._make(row) for row in rows}
+
     def some(self, job_ids: Sequence[str]) -> dict[str, JobRow]:
         """Several rows by id."""
         dialect = self._database.dialect
@@ -144,6 +156,15 @@ class Schedules:
             "job_state": job_state,
             "old_state": row.job_state,
         }
+        batch = self._database.batch
+        held = None if batch is None else batch.rows.get(row.id)
+        if batch is not None and held is not None:
+            if held.job_state != row.job_state:
+                return False
+            batch.rows[row.id] = JobRow(row.id, _seconds(next_run_time), job_state)
+            batch.write(statement, values)
+            self._database.announce()
+            return True
         with self._database.transaction("replace") as session:
             replaced = session.execute(statement, values).rowcount == 1
             if replaced:
@@ -170,6 +191,9 @@ class Schedules:
             return self._database.dialect.advance_jobs(session, values)
 
     def _one(self, job_id: str, lock: str) -> JobRow | None:
+        batch = self._database.batch
+        if batch is not None and job_id in batch.rows:
+            return batch.rows[job_id]
         statement = f"SELECT id, next_run_time, job_state FROM apscheduler_jobs WHERE id = :id {lock}"
         with self._database.read() as session:
             row = session.execute(statement, {"id": job_id}).one_or_none()

@@ -13,21 +13,31 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from gnomon.store.batch import Batch
+
 _NAMED = re.compile(r"(?<!:):([a-z_]+)")
 
 
 class Session:
-    """A connection in a transaction. ``connection`` is SQLAlchemy's, for what is not hot."""
+    """A connection in a transaction. ``connection`` is SQLAlchemy's, for what is not hot.
 
-    __slots__ = ("_pooled", "_pyformat", "connection")
+    ``batch`` holds what was read ahead and what waits to be written, until the next statement. ``is_broken`` says that
+    the transaction can't be committed any more.
+    """
+
+    __slots__ = ("_pooled", "_pyformat", "batch", "connection", "is_broken")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._pooled = connection.connection
         self._pyformat = connection.dialect.paramstyle == "pyformat"
+        self.batch: Batch | None = None
+        self.is_broken = False
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Result:
         """Execute a statement with ``:named`` parameters."""
+        if self.batch is not None:
+            self.settle()
         cursor = self._pooled.cursor()
         if self._pyformat:
             cursor.execute(_pyformat(statement), parameters or {})
@@ -41,6 +51,8 @@ class Session:
 
     def execute_as_written(self, statement: str, parameters: Any, *, many: bool = False) -> int:
         """Execute a statement in the driver's own parameter style. Returns how many rows it touched."""
+        if self.batch is not None:
+            self.settle()
         cursor = self._pooled.cursor()
         try:
             if many:
@@ -50,6 +62,17 @@ class Session:
             return int(cursor.rowcount)
         finally:
             cursor.close()
+
+    def settle(self) -> None:
+        """Write what is gathered, if anything is: the end of the batch."""
+        batch, self.batch = self.batch, None
+        if batch is None:
+            return
+        try:
+            batch.settle(self)
+        except BaseException:
+            self.is_broken = True
+            raise
 
 
 class Result:

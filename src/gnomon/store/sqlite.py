@@ -62,6 +62,7 @@ class SqliteDialect:
     has_clock = False
     skip_locked = ""
     lock = ""
+    lock_in_order = ""
 
     # Here, they would count as connections of the child that hold the parent's locks.
     closes_inherited_connections = True
