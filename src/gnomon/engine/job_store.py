@@ -162,9 +162,13 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
     # -- writing rows
 
     def _replace(self, job: Job, row: JobRow, schedule: Schedule, next_run_time: datetime | None) -> bool:
-        """Compare and set. A job that only fired keeps its bytes, but for the next run time."""
-        if self._is_only_a_fire(row, schedule):
+        """Compare and set. What is as it was keeps its bytes: all but the next run time of a job that only fired."""
+        original = self.codec.decode(row.job_state).schedule
+        changed = [each for each in Schedule.__slots__ if not _same(getattr(schedule, each), getattr(original, each))]
+        if not changed:
             state = self.codec.advance(row.job_state, next_run_time)
+        elif changed == ["trigger"]:
+            state = self.codec.reschedule(row.job_state, schedule.trigger, next_run_time)
         else:
             if not isinstance(job.func, _Orphaned):
                 self.functions.add(schedule.func, job.func)
@@ -190,10 +194,6 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
         if "trigger" in changed or not (is_rescheduled or is_paused):
             next_run_time = job.next_run_time
         return Schedule(**{**values, **changed}), next_run_time
-
-    def _is_only_a_fire(self, read_from: JobRow, schedule: Schedule) -> bool:
-        original = self.codec.decode(read_from.job_state).schedule
-        return all(_same(getattr(schedule, f), getattr(original, f)) for f in Schedule.__slots__)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -152,6 +152,11 @@ def pieces(body: bytes) -> Pieces | None:
     return Pieces(_HEADER + body[len(_HEAD) : at], _REST_AS_DICT + body[at + 1 :])
 
 
+def joined(pieces: Pieces) -> bytes:
+    """The body of these pieces."""
+    return b"".join((_HEAD, pieces.trigger[len(_HEADER) :], b"s", pieces.others[len(_REST_AS_DICT) :]))
+
+
 def _pickled(value: Any) -> bytes:
     """Without header and STOP."""
     if value is None:

@@ -6,7 +6,6 @@ Each is a part of its own, so one that is refused leaves no trace and the others
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -39,6 +38,8 @@ class GroupCommit:
 
     def _start_anew(self) -> None:
         self._guard = threading.Lock()
+        #: Told when as many are waiting as last time.
+        self._gathered = threading.Condition(self._guard)
         self._waiting: deque[_Work] = deque()
         self._is_led = False
         self._size = 1
@@ -55,6 +56,8 @@ class GroupCommit:
         mine = _Work(key, work)
         with self._guard:
             self._waiting.append(mine)
+            if len(self._waiting) == self._size:
+                self._gathered.notify()
             leads, self._is_led = not self._is_led, True
         if not leads:
             try:
@@ -72,9 +75,9 @@ class GroupCommit:
     def _lead(self, mine: _Work) -> None:
         group: list[_Work] = []
         try:
-            if len(self._waiting) < self._size:
-                time.sleep(_GATHER_SECONDS)
             with self._guard:
+                if len(self._waiting) < self._size:
+                    self._gathered.wait(_GATHER_SECONDS)
                 group.extend(self._waiting)
                 self._waiting.clear()
             self._carry_out(group)
