@@ -188,7 +188,8 @@ def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing,
 
 
 class _Standing(NamedTuple):
-    """A job's dict without what time moves, as of a row that another program wrote, and the function that the row names (``None``: it cannot be read).
+    """A job's dict without what time moves, as if another program had written the row, and the function that the row
+    names (``None``: it cannot be read).
 
     ``is_plain``: its trigger is of a kind that can be sent. Others may hold triggers, or fail to be calculated.
     """
