@@ -31,7 +31,7 @@ INSERTED_RUN_COLUMNS = (
 
 def make_engine(url: URL, lock_timeout: float) -> Engine:
     """An engine whose connections are in WAL mode and survive a loss of power (``synchronous=FULL``)."""
-    engine = create_engine(url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60)
+    engine = create_engine(url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60, pool_use_lifo=True)
 
     def configure(connection: Any, _record: object) -> None:
         # The driver must not begin transactions by itself: it would begin them deferred.
