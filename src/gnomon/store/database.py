@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -75,10 +75,9 @@ class Database:
         callbacks: list[Callable[[], None]] = []
         with self.dialect.writing():
             self._at(f"{name}:begin")
-            with self._connected() as plain:
-                connection = plain.execution_options(**self.dialect.write_options)
-                connection.begin()
-                session = Session(connection)
+            with self._connected() as connection:
+                self.dialect.begin_writing(connection)
+                session = Session(self.engine, connection)
                 self._ambient.session, self._ambient.callbacks = session, callbacks
                 try:
                     yield session
@@ -90,10 +89,10 @@ class Database:
                     self._at(f"{name}:commit")
                 except BaseException:
                     self._ambient.clear()
-                    connection.rollback()
+                    self._roll_back(connection)
                     raise
                 self._ambient.clear()
-                _commit(connection)
+                self._commit(connection)
             self._at(f"{name}:committed")
         for callback in callbacks:
             callback()
@@ -143,14 +142,15 @@ class Database:
         if open_already is not None:
             yield open_already
             return
-        with self._connected() as plain:
-            connection = plain.execution_options(**self.dialect.read_options)
-            with connection.begin():
-                self._ambient.reading = Session(connection)
-                try:
-                    yield self._ambient.reading
-                finally:
-                    self._ambient.reading = None
+        with self._connected() as connection:
+            self.dialect.begin_reading(connection)
+            self._ambient.reading = Session(self.engine, connection)
+            try:
+                yield self._ambient.reading
+            finally:
+                self._ambient.reading = None
+                self._roll_back(connection)
+                self.dialect.end_reading(connection)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Tell others only when it is true: call back after the open transaction has committed, or now if none is."""
@@ -203,19 +203,36 @@ class Database:
             self.engine.dispose()
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        with self._translated(), self.dialect.working(), self.engine.connect() as plain, self._watched(plain):
-            yield plain
+    def _connected(self) -> Iterator[PoolProxiedConnection]:
+        with self._translated(), self.dialect.working():
+            connection = self.engine.raw_connection()
+            try:
+                yield connection
+            except self._driver_error as error:
+                if self._is_cut(connection, error):
+                    raise StoreUnavailable(_explained(error)) from error
+                raise
+            finally:
+                connection.close()
 
-    @contextmanager
-    def _watched(self, connection: Connection) -> Iterator[None]:
-        """Statements go past SQLAlchemy, so it has to be told when the driver finds the connection cut."""
+    def _is_cut(self, connection: PoolProxiedConnection, error: Exception) -> bool:
+        """Whether the driver has lost the database. The pool has to be told: it gives such a connection to nobody."""
+        if connection.is_valid and self.engine.dialect.is_disconnect(error, connection, None):  # type: ignore[arg-type]
+            connection.invalidate(error)
+        return not connection.is_valid
+
+    def _roll_back(self, connection: PoolProxiedConnection) -> None:
         try:
-            yield
+            connection.rollback()
         except self._driver_error as error:
-            if self.engine.dialect.is_disconnect(error, connection.connection, None):  # type: ignore[arg-type]
-                connection.invalidate(error)
-                raise StoreUnavailable(_explained(error)) from error
+            connection.invalidate(error)
+
+    def _commit(self, connection: PoolProxiedConnection) -> None:
+        try:
+            connection.commit()
+        except self._driver_error as error:
+            if self._is_cut(connection, error):
+                raise CommitUncertain(f"the connection was cut while committing: {_first_line(error)}") from error
             raise
 
     @contextmanager
@@ -269,15 +286,6 @@ class _Ambient(threading.local):
 def _call(function: Callable[[], None] | None) -> None:
     if function is not None:
         function()
-
-
-def _commit(connection: Connection) -> None:
-    try:
-        connection.commit()
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise CommitUncertain(f"the connection was cut while committing: {_first_line(error)}") from error
-        raise
 
 
 def _explained(error: Exception) -> str:

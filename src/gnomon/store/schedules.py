@@ -28,10 +28,10 @@ class Schedules:
         """Make the table as APScheduler makes it, if there is none."""
         with self._database.read() as session:
             # Callers hold locks of APScheduler's, which writers wait for: look before waiting to write.
-            if inspect(session.connection).has_table(jobs.name):
+            if inspect(session.connection()).has_table(jobs.name):
                 return
         with self._database.transaction("create") as session:
-            jobs.create(session.connection, checkfirst=True)
+            jobs.create(session.connection(), checkfirst=True)
 
     def due(self, now: datetime, *, exclude: Collection[str], limit: int) -> list[JobRow]:
         """Rows due at ``now``, the longest overdue first. In a transaction they are locked, passing over those that

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event
+from sqlalchemy import URL, Engine, PoolProxiedConnection, create_engine, event
 
 from gnomon.errors import StoreUnavailable
 from gnomon.store.feed import Feed
@@ -31,7 +31,9 @@ INSERTED_RUN_COLUMNS = (
 
 def make_engine(url: URL, lock_timeout: float) -> Engine:
     """An engine whose connections are in WAL mode and survive a loss of power (``synchronous=FULL``)."""
-    engine = create_engine(url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60, pool_use_lifo=True)
+    engine = create_engine(
+        url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60, pool_use_lifo=True
+    )
 
     def configure(connection: Any, _record: object) -> None:
         # The driver must not begin transactions by itself: it would begin them deferred.
@@ -43,11 +45,7 @@ def make_engine(url: URL, lock_timeout: float) -> Engine:
         cursor.execute("PRAGMA cache_size=-32768")
         cursor.close()
 
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("gnomon_begin", "BEGIN"))
-
     event.listen(engine, "connect", configure)
-    event.listen(engine, "begin", begin)
     return engine
 
 
@@ -57,8 +55,6 @@ class SqliteDialect:
     long the time-out."""
 
     name = "sqlite"
-    write_options: Mapping[str, Any] = {"gnomon_begin": "BEGIN IMMEDIATE"}
-    read_options: Mapping[str, Any] = {}
     has_clock = False
     skip_locked = ""
     lock = ""
@@ -84,6 +80,15 @@ class SqliteDialect:
             yield
         finally:
             self._lock.release()
+
+    def begin_writing(self, connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute("BEGIN IMMEDIATE")
+
+    def begin_reading(self, connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute("BEGIN")
+
+    def end_reading(self, connection: PoolProxiedConnection) -> None:
+        """Nothing of it stays with the connection."""
 
     def working(self) -> AbstractContextManager[None]:
         return self._gate.working()
