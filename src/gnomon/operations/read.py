@@ -145,13 +145,8 @@ def job_dict(
     as_of: str,
 ) -> JobDict:
     """What a job's row, and what stands beside it, say together."""
-    paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
-    last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
-    standing = _standing(context.decode, row.row, row.base, paused_or_not, last)
+    standing = standing_of(context, row, overrides, last_run, as_of)
     if not standing.is_plain:
-        problem = _problem_of_trigger(context, row, standing, as_of)
-        if problem is not None:
-            standing = _Standing(_quarantined(row.id, row.declared, problem), standing.func, is_plain=False)
         job = copy.deepcopy(standing.job)
     else:
         job = standing.job.copy()
@@ -172,7 +167,21 @@ def job_dict(
     return job
 
 
-def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing, as_of: str) -> str | None:
+def standing_of(
+    context: Context, row: DeclaredRow, overrides: Mapping[str, Override], last_run: Run | None, as_of: str
+) -> Standing:
+    """What a job's row says by itself. It is shared: treat it as read-only."""
+    paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
+    last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
+    standing = _standing(context.decode, row.row, row.base, paused_or_not, last)
+    if not standing.is_plain:
+        problem = _problem_of_trigger(context, row, standing, as_of)
+        if problem is not None:
+            return Standing(_quarantined(row.id, row.declared, problem), standing.func, is_plain=False)
+    return standing
+
+
+def _problem_of_trigger(context: Context, row: DeclaredRow, standing: Standing, as_of: str) -> str | None:
     """Why a job that is due does not fire. Triggers of the kinds that can be sent can always be calculated."""
     if standing.job["state"] != "active" or row.next_run_time is None:
         return None
@@ -187,7 +196,7 @@ def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing,
     return None
 
 
-class _Standing(NamedTuple):
+class Standing(NamedTuple):
     """A job's dict without what time moves, as if another program had written the row, and the function that the row
     names (``None``: it cannot be read).
 
@@ -206,7 +215,7 @@ def _standing(
     declared: str | None,
     paused_or_not: bool | None,
     last: datetime | None,
-) -> _Standing:
+) -> Standing:
     """A pure function of the stored bytes that are its arguments: so it may be remembered, and cannot be stale.
 
     Callers copy the dict. ``last`` is the newest scheduled time, of jobs without a next one.
@@ -215,7 +224,7 @@ def _standing(
     try:
         stored = decode(row)
     except RowRefused as error:
-        return _Standing(_quarantined(row.id, base, str(error)), None, is_plain=False)
+        return Standing(_quarantined(row.id, base, str(error)), None, is_plain=False)
     schedule = stored.schedule
     enabled = is_enabled(stored, paused_or_not, base, last)
     described = _described(_Same(schedule.trigger))
@@ -244,7 +253,7 @@ def _standing(
         "problem": None,
         "as_of": "",
     }
-    return _Standing(job, schedule.func, is_plain=described.kind in KINDS)
+    return Standing(job, schedule.func, is_plain=described.kind in KINDS)
 
 
 class _Same:
