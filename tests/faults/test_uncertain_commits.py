@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import PoolProxiedConnection
 
 from gnomon import RunState, Scheduler
 from gnomon.domain.run import Cause
 from gnomon.errors import StoreUnavailable
-from gnomon.store import database
+from gnomon.store.database import CommitUncertain
 from tests.faults.ledger_checks import check_ledger
 from tests.faults.nodes import SECOND, declared, migrate, running, wait_until_settled
 from tests.processes import wait_until
@@ -34,6 +34,7 @@ def answers_lost(scheduler: Scheduler, *names: str, every: int = 1) -> Iterator[
 
     Gives a list that grows with each, by the name of the transaction.
     """
+    database = scheduler.store.database
     commit = database._commit
     here = threading.local()
     count = 0
@@ -47,20 +48,20 @@ def answers_lost(scheduler: Scheduler, *names: str, every: int = 1) -> Iterator[
             count += 1
             here.loses = name if count % every == 0 else ""
 
-    def losing(connection: Connection) -> None:
+    def losing(connection: PoolProxiedConnection) -> None:
         commit(connection)
         if getattr(here, "loses", ""):
             connection.invalidate()
             lost.append(here.loses)
-            raise database.CommitUncertain("the answer to COMMIT was lost")
+            raise CommitUncertain("the answer to COMMIT was lost")
 
-    database._commit = losing
-    scheduler.store.database.boundary = boundary
+    database._commit = losing  # type: ignore[method-assign]
+    database.boundary = boundary
     try:
         yield lost
     finally:
-        scheduler.store.database.boundary = None
-        database._commit = commit
+        database.boundary = None
+        database._commit = commit  # type: ignore[method-assign]
 
 
 @contextmanager

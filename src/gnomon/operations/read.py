@@ -15,7 +15,7 @@ from gnomon.domain.change import Origin
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.override import Override, declared_value, is_moved
 from gnomon.domain.run import Run
-from gnomon.domain.schedule import DeclaredRow, JobRow, StoredJob, token
+from gnomon.domain.schedule import DeclaredRow, JobRow, StoredJob, declared_values, token
 from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, next_fire
 from gnomon.errors import InvalidTrigger, JobNotFound, RowRefused
 from gnomon.operations.ports import Context, Store
@@ -145,14 +145,8 @@ def job_dict(
     as_of: str,
 ) -> JobDict:
     """What a job's row, and what stands beside it, say together."""
-    paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
-    last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
-    source = source_of(overrides) if overrides else "code"
-    standing = _standing(context.decode, row, source, paused_or_not, last)
+    standing = standing_of(context, row, overrides, last_run, as_of)
     if not standing.is_plain:
-        problem = _problem_of_trigger(context, row, standing, as_of)
-        if problem is not None:
-            standing = _Standing(_quarantined(row, problem), standing.func, is_plain=False)
         job = copy.deepcopy(standing.job)
     else:
         job = standing.job.copy()
@@ -161,6 +155,8 @@ def job_dict(
         if default is not None:
             job["default"] = default = default.copy()
             default["trigger_args"] = default["trigger_args"].copy()
+    if job["token"] is not None and job["token"] == row.token:
+        job["source"] = source_of(overrides) if overrides else "code"
     job["overrides"] = overrides_dict(overrides, row.declared) if overrides else {}
     if standing.func is not None and manifest is not None and not manifest.runs(row.id, standing.func):
         job["problem"] = "no living node has code for it"
@@ -171,7 +167,21 @@ def job_dict(
     return job
 
 
-def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing, as_of: str) -> str | None:
+def standing_of(
+    context: Context, row: DeclaredRow, overrides: Mapping[str, Override], last_run: Run | None, as_of: str
+) -> Standing:
+    """What a job's row says by itself. It is shared: treat it as read-only."""
+    paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
+    last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
+    standing = _standing(context.decode, row.row, row.base, paused_or_not, last)
+    if not standing.is_plain:
+        problem = _problem_of_trigger(context, row, standing, as_of)
+        if problem is not None:
+            return Standing(_quarantined(row.id, row.declared, problem), standing.func, is_plain=False)
+    return standing
+
+
+def _problem_of_trigger(context: Context, row: DeclaredRow, standing: Standing, as_of: str) -> str | None:
     """Why a job that is due does not fire. Triggers of the kinds that can be sent can always be calculated."""
     if standing.job["state"] != "active" or row.next_run_time is None:
         return None
@@ -186,8 +196,9 @@ def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing,
     return None
 
 
-class _Standing(NamedTuple):
-    """A job's dict without what time moves, and the function that the row names (``None``: it cannot be read).
+class Standing(NamedTuple):
+    """A job's dict without what time moves, as if another program had written the row, and the function that the row
+    names (``None``: it cannot be read).
 
     ``is_plain``: its trigger is of a kind that can be sent. Others may hold triggers, or fail to be calculated.
     """
@@ -200,20 +211,20 @@ class _Standing(NamedTuple):
 @lru_cache(maxsize=20_000)
 def _standing(
     decode: Callable[[JobRow], StoredJob],
-    row: DeclaredRow,
-    source: str,
+    row: JobRow,
+    declared: str | None,
     paused_or_not: bool | None,
     last: datetime | None,
-) -> _Standing:
+) -> Standing:
     """A pure function of the stored bytes that are its arguments: so it may be remembered, and cannot be stale.
 
     Callers copy the dict. ``last`` is the newest scheduled time, of jobs without a next one.
     """
-    base = row.declared
+    base = declared_values(declared)
     try:
-        stored = decode(row.row)
+        stored = decode(row)
     except RowRefused as error:
-        return _Standing(_quarantined(row, str(error)), None, is_plain=False)
+        return Standing(_quarantined(row.id, base, str(error)), None, is_plain=False)
     schedule = stored.schedule
     enabled = is_enabled(stored, paused_or_not, base, last)
     described = _described(_Same(schedule.trigger))
@@ -230,7 +241,7 @@ def _standing(
         "timezone": described.timezone,
         "schedule": described.words,
         "next_run_time": None if stored.next_run_time is None else stored.next_run_time.isoformat(),
-        "source": source if row.token == current else "outside",
+        "source": "outside",
         "default": _default(base),
         "overrides": {},
         "misfire_grace_time": schedule.misfire_grace_time,
@@ -242,7 +253,7 @@ def _standing(
         "problem": None,
         "as_of": "",
     }
-    return _Standing(job, schedule.func, is_plain=described.kind in KINDS)
+    return Standing(job, schedule.func, is_plain=described.kind in KINDS)
 
 
 class _Same:
@@ -308,11 +319,10 @@ def words_for(kind: str, args: Mapping[str, Any]) -> str:
         return str(args.get("repr", kind))
 
 
-def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
-    base = row.declared
+def _quarantined(job_id: str, base: Mapping[str, Any], problem: str) -> JobDict:
     return {
-        "id": row.id,
-        "name": base.get("name", row.id),
+        "id": job_id,
+        "name": base.get("name", job_id),
         "description": base.get("description", ""),
         "state": "quarantined",
         "enabled": False,

@@ -99,6 +99,9 @@ class Nodes:
     def manifest(self) -> Manifest | None:
         """What living nodes have code for; where none lives, what the node seen last had; ``None`` where there never
         was one."""
+        batch = self._database.batch
+        if batch is not None:
+            return batch.manifest
         statement = (
             "SELECT manifest FROM gnomon_nodes WHERE state = 'alive' OR id = "
             "(SELECT id FROM gnomon_nodes WHERE NOT EXISTS (SELECT 1 FROM gnomon_nodes WHERE state = 'alive') "

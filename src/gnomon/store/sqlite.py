@@ -34,7 +34,9 @@ INSERTED_RUN_COLUMNS = (
 
 def make_engine(url: URL, lock_timeout: float) -> Engine:
     """An engine whose connections are in WAL mode and survive a loss of power (``synchronous=FULL``)."""
-    engine = create_engine(url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60)
+    engine = create_engine(
+        url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60, pool_use_lifo=True
+    )
 
     def configure(connection: Any, _record: object) -> None:
         # The driver must not begin transactions by itself: it would begin them deferred.
@@ -47,7 +49,6 @@ def make_engine(url: URL, lock_timeout: float) -> Engine:
         cursor.close()
 
     event.listen(engine, "connect", configure)
-    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -75,11 +76,10 @@ class SqliteDialect:
     long the time-out."""
 
     name = "sqlite"
-    write_options: Mapping[str, Any] = {"gnomon_begin": "BEGIN IMMEDIATE"}
-    read_options: Mapping[str, Any] = {}
     has_clock = False
     skip_locked = ""
     lock = ""
+    lock_in_order = ""
 
     # Here, they would count as connections of the child that hold the parent's locks.
     closes_inherited_connections = True
@@ -101,6 +101,15 @@ class SqliteDialect:
             yield
         finally:
             self._lock.release()
+
+    def begin_writing(self, connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute("BEGIN IMMEDIATE")
+
+    def begin_reading(self, connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute("BEGIN")
+
+    def end_reading(self, connection: PoolProxiedConnection) -> None:
+        """Nothing of it stays with the connection."""
 
     def working(self) -> AbstractContextManager[None]:
         return self._gate.working()
