@@ -42,7 +42,7 @@ def value_in_words(field: str, value: Any) -> str:
 
 def change_in_words(change: Change) -> str:
     """What a change changed, for people, in one line: ``at 03:00 every day, UTC → every 5 minutes``."""
-    if set(change.after) == {"enabled"} and change.action in _SAID:
+    if change.action in _SAID and (set(change.after) == {"enabled"} or not change.before):
         return _SAID[change.action]
     if change.run_id is not None:
         return f"{_OF_RUN.get(change.action, change.action)} {change.run_id}"
