@@ -90,6 +90,8 @@ class Job(_Answer):
     coalesce: bool | None
     max_instances: int | None
     executor: str | None
+    task: str | None = Field(description="the task that it was added for; null of other jobs")
+    kwargs: dict[str, Any] | None = Field(description="the arguments that it was added with, or changed to since")
     token: str | None = Field(description="changes exactly when a field that an operator can see changes; the `ETag`")
     last_run: LastRun | None
     problem: str | None

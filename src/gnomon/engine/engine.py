@@ -12,11 +12,13 @@ from typing import Any
 from uuid import uuid4
 
 from apscheduler.events import (
+    EVENT_JOB_ADDED,
     EVENT_JOB_ERROR,
     EVENT_JOB_EXECUTED,
     EVENT_JOB_MAX_INSTANCES,
     EVENT_JOB_MISSED,
     EVENT_JOB_SUBMITTED,
+    JobEvent,
     JobExecutionEvent,
     JobSubmissionEvent,
 )
@@ -28,6 +30,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.util import undefined
 
 from gnomon.domain.run import RunState
+from gnomon.domain.schedule import JobRow, Schedule
 from gnomon.domain.triggers import KINDS, build, ensure_fires, next_fire
 from gnomon.engine.apscheduler_private import AdaptedScheduler, new_job, schedule_of
 from gnomon.engine.claims import Claimed, Claims, NextTimes
@@ -343,6 +346,29 @@ class Engine(AdaptedScheduler):
             self.store_job(job, jobstore, replace_existing)
         return job
 
+    def add_schedule(self, schedule: Schedule, next_run_time: datetime | None) -> JobRow | None:
+        """Store a job whose code need not be here; ``None`` if the id exists."""
+        with self.writing():
+            row = self.job_store.add_schedule(schedule, next_run_time)
+            if row is not None:
+                self._tell_added(schedule.job_id)
+            return row
+
+    def restore(self, row: JobRow) -> bool:
+        """Store a row as it was, byte for byte, whatever it holds; ``False`` if the id exists."""
+        with self.writing():
+            is_stored = self._store.schedules.restore(row)
+            if is_stored:
+                self._tell_added(row.id)
+            return is_stored
+
+    def replace_arguments(self, job_id: str, kwargs: Mapping[str, Any]) -> Job:
+        """Give a job other keyword arguments. Its code need not be here: nothing is checked against it."""
+        with self.writing():
+            job, alias = self.find_job(job_id, None)
+            job.kwargs = dict(kwargs)
+            return self.write_back(job, alias, {})
+
     def modify_job(self, job_id: str, jobstore: str | None = None, **changes: Any) -> Job:
         """APScheduler's ``modify_job``; a new trigger without a next run time gets one.
 
@@ -396,8 +422,11 @@ class Engine(AdaptedScheduler):
             super().remove_all_jobs(jobstore)
 
     def remove_job(self, job_id: str, jobstore: str | None = None) -> None:
-        """Remove a job's row. Its runs stay in the ledger."""
+        """Remove a job's row. Its runs stay in the ledger; what was due and not claimed gets its line there."""
         with self.writing():
+            job = self.job_store.lookup_job(job_id)
+            if job is not None:
+                pass_over(self._store, job.id, job.trigger, job.next_run_time, self._now())
             super().remove_job(job_id, jobstore)
 
     def get_job(self, job_id: str, jobstore: str | None = None) -> Job | None:
@@ -407,6 +436,10 @@ class Engine(AdaptedScheduler):
     def get_jobs(self, jobstore: str | None = None, pending: Any = None) -> list[Job]:
         """Every stored job whose row decodes."""
         return self.job_store.get_all_jobs()
+
+    def _tell_added(self, job_id: str) -> None:
+        self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job_id, _ALIAS))
+        self.after_commit(self.wakeup)
 
     def _create_trigger(self, trigger: Any, trigger_args: dict[str, Any]) -> BaseTrigger:
         if isinstance(trigger, str) and trigger in KINDS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from gnomon.domain.movement import RunMovement
 from gnomon.domain.node import Node
 from gnomon.domain.override import Override
 from gnomon.domain.run import Run, RunState
-from gnomon.domain.schedule import DeclaredRow, JobRow, StoredDeclaration, StoredJob
+from gnomon.domain.schedule import DeclaredRow, JobRow, Schedule, StoredDeclaration, StoredJob
 from gnomon.domain.triggers import BaseTrigger
 from gnomon.errors import StoreUnavailable
 
@@ -93,6 +93,7 @@ class Nodes(Protocol):
 
     def alive(self) -> list[Node]: ...
     def manifest(self) -> Manifest | None: ...
+    def manifest_of(self, digest: str) -> Manifest: ...
 
 
 class Store(Protocol):
@@ -125,6 +126,10 @@ class Engine(Protocol):
     """What is asked first when a schedule changes. Each call joins the open transaction."""
 
     def add_job(self, func: Callable[..., Any], trigger: BaseTrigger, **options: Any) -> Any: ...
+    def add_schedule(self, schedule: Schedule, next_run_time: datetime | None) -> JobRow | None: ...
+    def restore(self, row: JobRow) -> bool: ...
+    def remove_job(self, job_id: str) -> None: ...
+    def replace_arguments(self, job_id: str, kwargs: Mapping[str, Any]) -> StoredHandle: ...
     def modify_job(self, job_id: str, **changes: Any) -> StoredHandle: ...
     def reschedule_job(self, job_id: str, *, trigger: BaseTrigger) -> StoredHandle: ...
     def pause_job(self, job_id: str) -> StoredHandle: ...

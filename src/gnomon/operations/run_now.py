@@ -8,7 +8,7 @@ from gnomon.domain.ledger import Line
 from gnomon.domain.run import Cause, RunState
 from gnomon.errors import ChangeRefused, JobNotFound, StoreUnavailable
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict, read_job
+from gnomon.operations.read import NO_CODE, JobDict, read_job, reruns_lost, runnable
 
 _TRIES = 10
 
@@ -40,6 +40,8 @@ def _queue(context: Context, job: JobDict) -> tuple[int, Line]:
     store, job_id = context.store, job["id"]
     if job["state"] == "quarantined":
         raise ChangeRefused(f"job {job_id!r} cannot run: {job['problem']}")
+    if job["problem"] is not None and job["problem"] != NO_CODE:
+        raise ChangeRefused(f"job {job_id!r} cannot run: {job['problem']}")
     if job["problem"] is not None:
         raise ChangeRefused(f"job {job_id!r} cannot run: no node has code for it; start one that declares it")
     active = store.ledger.active([job_id]).get(job_id, 0)
@@ -59,7 +61,7 @@ def _queue(context: Context, job: JobDict) -> tuple[int, Line]:
             cause=Cause.MANUAL,
             node=None,
             not_before=now,
-            rerun_lost=bool(declaration and declaration.base.get("rerun_lost")),
+            rerun_lost=reruns_lost(declaration.base if declaration else {}, runnable(context)),
         )
         (run_id,) = store.ledger.insert([line], at=now)
         if run_id is not None:
