@@ -360,6 +360,11 @@ class Scheduler:
         self.open()
         return remove_job.remove_job(self._context, job_id, author or Author(), if_token=if_token)
 
+    def check_arguments(self, task: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether a job could be added for a task with these arguments: a copy of them. Raises as ``add_job`` does."""
+        self.open()
+        return tasks.check_arguments(self._context, task, kwargs)
+
     def tasks(self) -> list[dict[str, Any]]:
         """The tasks that jobs can be added for, by name, as JSON-ready dicts: those of living nodes and this process.
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 import typer.main
 
-from gnomon.cli import changes, crontab, demo, doctor, jobs, preview, running, runs, serving
+from gnomon.cli import adding, changes, crontab, demo, doctor, jobs, preview, running, runs, serving, tasks
 from gnomon.cli.changes import SomeFailed
 from gnomon.cli.database import db
 from gnomon.cli.exits import EXIT_CODES, ExitCode, exit_code_of
@@ -45,13 +45,27 @@ def _flowing(text: str) -> str:
 
 
 _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    _LOOK: {"jobs": jobs.jobs, "show": jobs.show, "runs": runs.runs, "logs": runs.logs, "preview": preview.preview},
-    _CHANGE: {"set": changes.set_, "pause": changes.pause, "resume": changes.resume, "run": running.run},
+    _LOOK: {
+        "jobs": jobs.jobs,
+        "show": jobs.show,
+        "runs": runs.runs,
+        "logs": runs.logs,
+        "tasks": tasks.tasks,
+        "preview": preview.preview,
+    },
+    _CHANGE: {
+        "set": changes.set_,
+        "pause": changes.pause,
+        "resume": changes.resume,
+        "run": running.run,
+        "add": adding.add,
+        "remove": adding.remove,
+    },
     _SERVE: {"serve": serving.serve, "node": serving.node, "web": serving.web, "demo": demo.demo},
     _KEEP: {"doctor": doctor.doctor, "import-crontab": crontab.import_crontab},
 }
 # Made from the description of the triggers, which a docstring cannot be.
-_HELP = {"set": changes.SET_HELP, "preview": preview.PREVIEW_HELP}
+_HELP = {"add": adding.ADD_HELP, "set": changes.SET_HELP, "preview": preview.PREVIEW_HELP}
 for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
         help_text = _flowing(_HELP.get(name) or command.__doc__ or "")

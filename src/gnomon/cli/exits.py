@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from gnomon.errors import GnomonError, InvalidInput, JobNotFound, RunNotFound, TargetError, TokenNotFound
+from gnomon.errors import GnomonError, InvalidInput, JobNotFound, RunNotFound, TargetError, TaskNotFound, TokenNotFound
 
 
 class ExitCode(IntEnum):
@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 refused or failed (store not reachable, change refused, run failed) · "
-    "2 bad input · 3 no such job, run or token"
+    "2 bad input · 3 no such job, run, task or token"
 )
 
 
@@ -33,7 +33,7 @@ class Declined(GnomonError):
 
 def exit_code_of(error: GnomonError) -> ExitCode:
     """The exit code that stands for an error."""
-    if isinstance(error, JobNotFound | RunNotFound | TokenNotFound):
+    if isinstance(error, JobNotFound | RunNotFound | TaskNotFound | TokenNotFound):
         return ExitCode.NOT_FOUND
     if isinstance(error, InvalidInput | TargetError | BadUsage):
         return ExitCode.BAD_INPUT

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli import moments
+from gnomon.cli.arguments import arguments_text
 from gnomon.cli.exits import BadUsage
 from gnomon.cli.options import JsonOption
 from gnomon.cli.output import (
@@ -36,6 +37,7 @@ from gnomon.errors import InvalidTrigger
 from gnomon.operations.read import run_dict
 from gnomon.scheduler import Scheduler
 
+_IN_A_WORD = {"pause": "paused", "resume": "resumed", "import": "imported", "add": "added", "remove": "removed"}
 _SHOWN_RUNS = _SHOWN_CHANGES = 5
 
 _NO_JOBS = """\
@@ -218,6 +220,10 @@ def _facts(job: dict[str, Any], overrides: Mapping[str, Override], now: datetime
         text = Text(policy_text(job[field], unit))
         table.add_row(field.replace("_", " "), _with_default(text, job, overrides.get(field), now))
     table.add_row("executor", str(job["executor"]))
+    if job["task"] is not None:
+        table.add_row("task", in_one_line(job["task"]))
+        text = Text(in_one_line(arguments_text(job["kwargs"])) or "none")
+        table.add_row("arguments", _with_default(text, job, overrides.get("kwargs"), now))
     table.add_row("source", _source(job["source"]))
     table.add_row("token", str(job["token"]))
     return table
@@ -255,10 +261,13 @@ def _with_default(text: Text, job: Mapping[str, Any], override: Override | None,
     if override.author.reason:
         by += f": {override.author.reason}"
     said = _in_words(override.field, override.base, job)
-    return Text("\n").join([text, Text(in_one_line(f"the code says {said}"), "yellow"), Text(in_one_line(by), "dim")])
+    whose = "the code says" if job["task"] is None else "it was added with"
+    return Text("\n").join([text, Text(in_one_line(f"{whose} {said}"), "yellow"), Text(in_one_line(by), "dim")])
 
 
 def _in_words(field: str, base: Any, job: Mapping[str, Any]) -> str:
+    if field == "kwargs":
+        return arguments_text(base) or "no arguments"
     if field != "trigger":
         return policy_text(base, " s" if field == "misfire_grace_time" else "")
     kind, arguments = base
@@ -288,8 +297,8 @@ def _changes_table(changes: list[Change], job: Mapping[str, Any], now: datetime)
 
 
 def _difference(change: Change, kind_before: str, kind_after: str, job: Mapping[str, Any]) -> str:
-    if change.action in {"pause", "resume", "import"}:
-        return {"pause": "paused", "resume": "resumed", "import": "imported"}[change.action]
+    if change.action in _IN_A_WORD:
+        return _IN_A_WORD[change.action]
     before, after = dict(change.before), dict(change.after)
     parts = []
     if "trigger_args" in after:

@@ -12,13 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 from apscheduler.events import (
-    EVENT_JOB_ADDED,
     EVENT_JOB_ERROR,
     EVENT_JOB_EXECUTED,
     EVENT_JOB_MAX_INSTANCES,
     EVENT_JOB_MISSED,
     EVENT_JOB_SUBMITTED,
-    JobEvent,
     JobExecutionEvent,
     JobSubmissionEvent,
 )
@@ -351,7 +349,7 @@ class Engine(AdaptedScheduler):
         with self.writing():
             row = self.job_store.add_schedule(schedule, next_run_time)
             if row is not None:
-                self._tell_added(schedule.job_id)
+                self.tell_added(schedule.job_id, _ALIAS)
             return row
 
     def restore(self, row: JobRow) -> bool:
@@ -359,8 +357,15 @@ class Engine(AdaptedScheduler):
         with self.writing():
             is_stored = self._store.schedules.restore(row)
             if is_stored:
-                self._tell_added(row.id)
+                self.tell_added(row.id, _ALIAS)
             return is_stored
+
+    def pass_over(self, job_id: str) -> None:
+        """A job goes: what was due and nobody has claimed will not run, and a line says so."""
+        with self.writing():
+            job = self.job_store.lookup_job(job_id)
+            if job is not None:
+                pass_over(self._store, job_id, job.trigger, job.next_run_time, self._now())
 
     def replace_arguments(self, job_id: str, kwargs: Mapping[str, Any]) -> Job:
         """Give a job other keyword arguments. Its code need not be here: nothing is checked against it."""
@@ -422,11 +427,8 @@ class Engine(AdaptedScheduler):
             super().remove_all_jobs(jobstore)
 
     def remove_job(self, job_id: str, jobstore: str | None = None) -> None:
-        """Remove a job's row. Its runs stay in the ledger; what was due and not claimed gets its line there."""
+        """Remove a job's row. Its runs stay in the ledger."""
         with self.writing():
-            job = self.job_store.lookup_job(job_id)
-            if job is not None:
-                pass_over(self._store, job.id, job.trigger, job.next_run_time, self._now())
             super().remove_job(job_id, jobstore)
 
     def get_job(self, job_id: str, jobstore: str | None = None) -> Job | None:
@@ -436,10 +438,6 @@ class Engine(AdaptedScheduler):
     def get_jobs(self, jobstore: str | None = None, pending: Any = None) -> list[Job]:
         """Every stored job whose row decodes."""
         return self.job_store.get_all_jobs()
-
-    def _tell_added(self, job_id: str) -> None:
-        self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job_id, _ALIAS))
-        self.after_commit(self.wakeup)
 
     def _create_trigger(self, trigger: Any, trigger_args: dict[str, Any]) -> BaseTrigger:
         if isinstance(trigger, str) and trigger in KINDS:

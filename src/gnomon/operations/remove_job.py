@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -20,6 +21,7 @@ from gnomon.operations.change import carry_out_alone
 from gnomon.operations.ports import Context
 from gnomon.operations.read import JobDict, current_token, read_job, runnable
 
+_LARGEST = 4 * 1024 * 1024
 #: For people, beside what brings the job back.
 _SHOWN = (*LOGGED, "schedule", "timezone", "executor", "state")
 
@@ -55,8 +57,14 @@ def remove_job(
                 f"job {job_id!r} is declared in code, and the next start would add it again: pause it, or take it out "
                 "of the code, start that, and remove it then"
             )
+        if isinstance(row.job_state, bytes) and len(row.job_state) > _LARGEST:
+            raise ChangeRefused(
+                f"the row of job {job_id!r} has {len(row.job_state)} bytes, too many to be kept in the log of changes; "
+                "remove it by SQL"
+            )
         check(job)
         before = _remembered(context, row, job)
+        context.engine.pass_over(job_id)
         context.engine.remove_job(job_id)
         store.records.forget([job_id])
         store.records.log(
@@ -114,24 +122,35 @@ def _remembered(context: Context, row: JobRow, job: JobDict) -> dict[str, Any]:
         "overrides": job["overrides"],
         "declared": None if declaration is None else dict(declaration.base),
         # Byte for byte: a row may hold what the fields above can't say, and some can't be read at all.
-        "row": {"next_run_time": row.next_run_time, "job_state": base64.b64encode(row.job_state).decode()},
+        "row": {"next_run_time": _kept(row.next_run_time), "job_state": _kept(row.job_state)},
     }
+
+
+def _kept(column: Any) -> Any:
+    """What a column holds, as JSON. Another program may have put anything into it, and SQLite takes that."""
+    if isinstance(column, bytes):
+        return {"base64": base64.b64encode(column).decode()}
+    return {"float": repr(column)} if isinstance(column, float) and not math.isfinite(column) else column
+
+
+def _put_back(kept: Any) -> Any:
+    if not isinstance(kept, Mapping):
+        return kept
+    return base64.b64decode(kept["base64"]) if "base64" in kept else float(kept["float"])
 
 
 def _restored(context: Context, job_id: str, before: Mapping[str, Any], now: datetime) -> JobRow:
     """Store the row, so that it makes up for nothing that was due meanwhile."""
-    next_run_time: float | None = before["row"]["next_run_time"]
-    row: JobRow | None = JobRow(job_id, next_run_time, base64.b64decode(before["row"]["job_state"]))
-    assert row is not None
+    kept = JobRow(job_id, _put_back(before["row"]["next_run_time"]), _put_back(before["row"]["job_state"]))
     try:
-        schedule = context.decode(row).schedule
+        schedule = context.decode(kept).schedule
         following = next_fire(schedule.trigger, previous=None, now=now) if before["enabled"] else None
     except (RowRefused, InvalidTrigger):
-        if next_run_time is not None and next_run_time <= to_seconds(now):
-            row = row._replace(next_run_time=None)
-        if not context.engine.restore(row):
+        if isinstance(kept.next_run_time, int | float) and kept.next_run_time <= to_seconds(now):
+            kept = kept._replace(next_run_time=None)
+        if not context.engine.restore(kept):
             raise JobExists(job_id, "it is stored") from None
-        return row
+        return kept
     row = context.engine.add_schedule(schedule, following)
     if row is None:
         raise JobExists(job_id, "it is stored")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gnomon.domain.argument_schema import misfit, parsed, signature
-from gnomon.domain.arguments import check_arguments
+from gnomon.domain.arguments import check_arguments as checked
 from gnomon.domain.task import TaskOffer
 from gnomon.errors import ChangeRefused, InvalidInput, TaskNotFound
 from gnomon.operations.ports import Context
@@ -49,7 +49,7 @@ def offers_of(known: Runnable | None, name: object) -> tuple[TaskOffer, ...]:
 def fitting_arguments(offers: tuple[TaskOffer, ...], kwargs: object) -> dict[str, Any]:
     """A copy of arguments that fit a task in each version that nodes have, for any of them may run the job. Raises
     ``InvalidInput`` naming the argument."""
-    copied = check_arguments(kwargs)
+    copied = checked(kwargs)
     for offer in offers:
         wrong = misfit(offer.schema, copied)
         if wrong is not None:
@@ -57,6 +57,11 @@ def fitting_arguments(offers: tuple[TaskOffer, ...], kwargs: object) -> dict[str
                 raise InvalidInput(wrong.field, wrong.value, f"{wrong.allowed} (in one of the versions that nodes run)")
             raise wrong
     return copied
+
+
+def check_arguments(context: Context, task: str, kwargs: object) -> dict[str, Any]:
+    """The same for a task that is named, as nodes have it now."""
+    return fitting_arguments(offers_of(runnable(context), task), kwargs)
 
 
 def _told(offer: TaskOffer, nodes: list[str], *, here: bool) -> dict[str, Any]:
