@@ -63,7 +63,7 @@ class Manifest:
     def from_json(cls, text: str) -> Manifest:
         """Reads what ``to_json`` wrote. A Gnomon of another version may tell of tasks otherwise: those are left out."""
         sets = json.loads(text)
-        told = [each for tasks in sets[4:] for each in tasks if len(each) == len(TaskOffer._fields)]
+        told = [each for tasks in sets[4:5] for each in tasks if len(each) == len(TaskOffer._fields)]
         job_ids, functions, allow, versions = map(frozenset, sets[:4])
         return cls(job_ids, functions, allow, versions, frozenset(TaskOffer(*each) for each in told))
 
