@@ -189,7 +189,7 @@ class TestBringingBack:
     def test_an_addition_that_somebody_has_built_on_stays(self, scheduler: Scheduler) -> None:
         added = scheduler.changes("acme")[0]
         scheduler.change_job("acme", max_instances=2, author=Author("mia"))
-        with pytest.raises(ChangeRefused, match="max_instances was changed since by change .* of mia"):
+        with pytest.raises(ChangeRefused, match=r"max_instances was changed since by change .* of mia"):
             scheduler.undo_change(added.id or 0)
         assert scheduler.get_job("acme")["max_instances"] == 2
 

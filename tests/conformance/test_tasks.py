@@ -20,7 +20,6 @@ from gnomon.errors import (
     ChangeRefused,
     DuplicateTask,
     InvalidInput,
-    InvalidTrigger,
     JobExists,
     StaleToken,
     TaskNotFound,

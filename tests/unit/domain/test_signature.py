@@ -151,7 +151,7 @@ def test_types_that_json_has_are_checked(annotation: Any, fits: list[Any], fails
     ids=str,
 )
 def test_what_json_lacks_is_refused_when_the_task_is_declared(annotation: Any) -> None:
-    with pytest.raises(InvalidInput, match="func: .*annotat"):
+    with pytest.raises(InvalidInput, match=r"func: .*annotat"):
         schema_of(annotated(annotation))
 
 
