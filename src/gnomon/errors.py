@@ -156,7 +156,7 @@ class StaleToken(ChangeRefused):
     def __init__(self, job: Mapping[str, Any], changes: Sequence[Any] | None) -> None:
         self.job = job
         self.changes = changes
-        self.differing = None if changes is None else tuple(sorted({name for each in changes for name in each.after}))
+        self.differing = None if changes is None else _differing(changes)
         what = "" if not self.differing else f" ({', '.join(self.differing)})"
         who = "" if not changes else f" by {shown(changes[-1].author.actor)}"
         super().__init__(
@@ -165,11 +165,20 @@ class StaleToken(ChangeRefused):
         )
 
 
+def _differing(changes: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(sorted({name for each in changes for name in each.after if each.before.get(name) != each.after[name]}))
+
+
 class RowRefused(GnomonError):
     """A stored row holds something that is not on the allow-list, or has not the shape of a job.
 
-    The row is kept byte for byte; its job is shown as quarantined and does not fire.
+    The row is kept byte for byte; its job is shown as quarantined and does not fire. ``names`` is the class or function
+    that is not on the allow-list, ``module.name``, where that is the reason.
     """
+
+    def __init__(self, message: str, *, names: str | None = None) -> None:
+        super().__init__(message)
+        self.names = names
 
 
 class StoreError(GnomonError):

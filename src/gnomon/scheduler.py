@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -13,12 +13,16 @@ from tzlocal import get_localzone_name
 
 from gnomon.access.access import Access
 from gnomon.access.authentication import Identify
+from gnomon.domain.adoption import JOBS_TABLE, Candidate, Survey
 from gnomon.domain.change import Author, Change
 from gnomon.domain.crontab_file import CrontabJob
 from gnomon.domain.declaration import DEFAULT_MISFIRE_GRACE_TIME, Declaration, Retries
+from gnomon.domain.ledger import OutputPage
 from gnomon.domain.override import DEFAULT, Default
 from gnomon.domain.run import Run, RunState
+from gnomon.domain.run_query import JobSummary, RunOutline, RunPage, RunPosition, RunQuery, check_limit
 from gnomon.domain.signature import schema_of
+from gnomon.domain.steering import Cancellation
 from gnomon.domain.task import TaskDeclaration, TaskOffer, check_task
 from gnomon.domain.triggers import BaseTrigger, build
 from gnomon.engine import Engine, JobStore
@@ -37,7 +41,23 @@ from gnomon.executors import (
 )
 from gnomon.executors.contract import Executor
 from gnomon.observability.broadcast import Broadcast
-from gnomon.operations import add_job, change, declare, defaults, import_crontab, read, remove_job, run_now, tasks, undo
+from gnomon.operations import (
+    add_job,
+    adopt,
+    cancel_run,
+    change,
+    declare,
+    defaults,
+    import_crontab,
+    read,
+    read_nodes,
+    read_run,
+    remove_job,
+    retry_run,
+    run_now,
+    tasks,
+    undo,
+)
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
@@ -45,6 +65,7 @@ from gnomon.operations.preview import ChangePreview, Preview, preview_change, pr
 from gnomon.operations.watch import Watch
 from gnomon.settings import Settings
 from gnomon.store import Clock, SqlEngine, Store
+from gnomon.store.survey import survey
 
 logger = logging.getLogger("gnomon")
 
@@ -231,6 +252,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Give the store's connections back. The scheduler can be used again; it connects again."""
+        self.events.close()
         self._store.close()
 
     @property
@@ -435,13 +457,43 @@ class Scheduler:
         self.open()
         return import_crontab.import_jobs(self._context, jobs, run_command, author or Author())
 
-    def run_job(self, job_id: str) -> int:
+    def survey(self, *, table: str = JOBS_TABLE) -> Survey:
+        """What stands in the store, which may be a database that has never seen Gnomon. Changes nothing.
+
+        ``table`` is what the old application gave as ``tablename`` (``schema.name`` for another schema). Raises
+        ``StoreUnavailable``.
+        """
+        return survey(self._store, table)
+
+    def examine(self, found: Survey) -> list[Candidate]:
+        """What is to be said of each job that a survey found, with what this scheduler declares and allows."""
+        code = adopt.Code(
+            self._context.decode, self._functions.find, self._functions.manifest(), self.engine.executor_names
+        )
+        return adopt.examine(found, code, now=self._store.database.local_now())
+
+    def adopt(
+        self, *, table: str = JOBS_TABLE, code: Scheduler | None = None, author: Author | None = None
+    ) -> list[str]:
+        """Take over a table of APScheduler's where it stands: make Gnomon's tables beside it, and write a change for
+        each job that is new here. Returns their ids. No row of APScheduler's is changed.
+
+        Rows of another ``table`` are copied, byte for byte; raises ``ChangeRefused``, and has adopted nothing, where
+        an id is taken. ``code`` is the scheduler whose allow-list reads the rows, if it is another.
+        """
+        self._store.upgrade()
+        self.open()
+        decode = (code or self)._context.decode
+        return adopt.adopt(self._context, author or Author(), table=table, decode=decode)
+
+    def run_job(self, job_id: str, *, key: str | None = None, author: Author | None = None) -> int:
         """Run a job once now, on any living node that has its code; return the run's id.
 
-        Raises ``JobNotFound``, ``ChangeRefused``.
+        A call that is repeated with its ``key`` within a day starts nothing and returns the same run, so that a request
+        can be sent again. Raises ``JobNotFound``, ``InvalidInput``, ``ChangeRefused``.
         """
         self.open()
-        return run_now.run_now(self._context, job_id)
+        return run_now.run_now(self._context, job_id, author or Author(), key=key)
 
     def build_trigger(self, trigger: str | BaseTrigger, trigger_args: Mapping[str, Any]) -> BaseTrigger:
         """A trigger object, checked. Raises ``InvalidTrigger``."""
@@ -483,6 +535,30 @@ class Scheduler:
         """Lines of the ledger, newest first; ``before`` is a run's id to page on from."""
         return self.store.ledger.newest(job_id=job_id, states=states, limit=limit, before=before)
 
+    def find_runs(self, query: RunQuery | None = None, *, limit: int = 50, after: RunPosition | None = None) -> RunPage:
+        """A page of at most 1,000 runs, the newest due time first; ``after`` is the ``following`` of the page before.
+
+        A page may be short while another follows it. Raises ``InvalidInput``.
+        """
+        check_limit(limit)
+        return self.store.run_queries.page(query or RunQuery(), limit=limit, after=after)
+
+    def last_runs(self, job_ids: Sequence[str], *, each: int = 20) -> dict[str, list[RunOutline]]:
+        """The last runs of each of many jobs, oldest first; one question to the store."""
+        check_limit(each)
+        return self.store.run_queries.outlines(job_ids, each=each)
+
+    def run_summary(
+        self, since: datetime, until: datetime | None = None, *, every_state: bool = False
+    ) -> list[JobSummary]:
+        """What was due in a span of time (``until`` now) and did not succeed, by job: counts, and since when it fails.
+
+        Jobs that still fail come first. With ``every_state``, all runs are counted.
+        """
+        store = self.store
+        end = until or store.database.now()
+        return store.run_queries.summary(since=since, until=end, every_state=every_state)
+
     def run(self, run_id: int) -> Run:
         """One line of the ledger. Raises ``RunNotFound``."""
         found = self.store.ledger.get(run_id)
@@ -490,13 +566,52 @@ class Scheduler:
             raise RunNotFound(run_id)
         return found
 
+    def get_run(self, run_id: int) -> dict[str, Any]:
+        """One run as a JSON-ready dict, with its attempts and with who started, cancelled or retried it. Raises
+        ``RunNotFound``."""
+        self.open()
+        return read_run.read_run(self._context, run_id)
+
     def output(self, run_id: int, *, after: int = -1) -> list[Any]:
         """What a run wrote: pieces with ``seq``, ``at``, ``stream``, ``text``, from the one after ``after``."""
         return self.store.ledger.output(run_id, after=after)
 
-    def cancel_run(self, run_id: int) -> bool:
-        """End a run of this process early; ``False`` where its executor can't, or it does not run here."""
-        return self.engine.recorder.cancel(run_id)
+    def output_page(self, run_id: int, *, after: int = -1, limit: int = 100) -> OutputPage:
+        """The same, at most ``limit`` pieces and 256 KiB at once: the page's ``after`` is where to go on."""
+        check_limit(limit)
+        return self.store.run_output.page(run_id, after=after, limit=limit)
+
+    def output_tail(self, run_id: int, *, limit: int = 100) -> OutputPage:
+        """The last pieces that a run has written; go on from the page's ``after`` to follow it."""
+        check_limit(limit)
+        return self.store.run_output.tail(run_id, limit=limit)
+
+    def output_text(self, run_id: int) -> Iterator[str]:
+        """All that a run has written, part by part: for a download of any size. Raises ``RunNotFound``."""
+        self.run(run_id)
+        return read_run.output_text(self._context, run_id)
+
+    def cancel_run(self, run_id: int, *, author: Author | None = None) -> Cancellation:
+        """End a run early, wherever it runs; see ``Cancellation`` for what that led to. To ask again changes nothing.
+
+        Raises ``RunNotFound``, and ``ChangeRefused`` for a run that has ended otherwise.
+        """
+        self.open()
+        return cancel_run.cancel_run(self._context, run_id, author or Author())
+
+    def retry_run(self, run_id: int, *, author: Author | None = None) -> Run:
+        """Try a run that ended badly, or never started, once more: as its next attempt, on any living node.
+
+        Raises ``RunNotFound``, and ``ChangeRefused`` for a run that is active, succeeded or was folded into a later
+        one, and for a job that cannot run now.
+        """
+        self.open()
+        return retry_run.retry_run(self._context, run_id, author or Author())
+
+    def nodes(self, *, limit: int = 100) -> list[dict[str, Any]]:
+        """The nodes as JSON-ready dicts: who is alive, what they run, how late they are; the living first."""
+        self.open()
+        return read_nodes.read_nodes(self._context, limit=limit)
 
     def changes(
         self,

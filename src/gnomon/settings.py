@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _Role = Literal["viewer", "operator", "admin"]
@@ -16,6 +16,13 @@ def _parts(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _not_all(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if network.prefixlen == 0:
+        raise ValueError("a network of all addresses would let everybody say who he is")
+    return network
+
+
+_Network = Annotated[IPv4Network | IPv6Network, AfterValidator(_not_all)]
 _Listed = (NoDecode, BeforeValidator(_parts))
 
 
@@ -47,7 +54,7 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], *_Listed] = Field(
         default=(), description="further names that the server answers to, besides those of loopback"
     )
-    proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], *_Listed] = Field(
+    proxies: Annotated[tuple[_Network, ...], *_Listed] = Field(
         default=(), description="addresses of proxies that say who the user is"
     )
     proxy_user_header: str = Field(

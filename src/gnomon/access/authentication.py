@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 
 from gnomon.access.access import Access
 from gnomon.access.asgi import Application, Message, Receive, Scope, Send, path_within, refuse
@@ -49,7 +50,8 @@ class Authenticated:
         self._loopback = loopback
         self._identify = identify
         self._every = every
-        self._writing: set[asyncio.Future[None]] = set()
+        # A thread of its own: where a write waits for a lock, nobody should wait to be identified.
+        self._writer = ThreadPoolExecutor(1, "gnomon-noting")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its principal, or answer it with 401 or 503."""
@@ -94,9 +96,7 @@ class Authenticated:
     def _note(self, principal: Principal) -> None:
         """In the background: who only looks should not wait for a write."""
         if self._access.is_news(principal):
-            writing = asyncio.get_running_loop().run_in_executor(None, self._access.note_use, principal)
-            self._writing.add(writing)
-            writing.add_done_callback(self._writing.discard)
+            self._writer.submit(self._access.note_use, principal)
 
     async def _while_valid(self, principal: Principal, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and stop in the middle of the answer when who asked would no longer get it."""

@@ -72,7 +72,10 @@ def _foreign(incoming: Incoming, host: str) -> str | None:
         return "several origins"
     origin = incoming.header("origin") or incoming.header("referer")
     if origin is not None:
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:  # brackets that are no IPv6 address
+            return origin
         same = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, "")) == host.removesuffix(
             _DEFAULT_PORTS.get(parts.scheme, "")
         )

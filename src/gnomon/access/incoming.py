@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from gnomon.access.asgi import Scope
@@ -54,13 +53,11 @@ class Incoming:
         return credentials.strip() if scheme.lower() == "bearer" else None
 
     def cookie(self, name: str) -> str | None:
-        """The value of a cookie."""
-        found = SimpleCookie()
-        try:
-            found.load(self.header("cookie") or "")
-        except CookieError:
-            return None
-        return found[name].value if name in found else None
+        """The one value of a cookie. Read by hand: the library gives up at the first cookie of somebody else's that it
+        does not like, and programs on one host share their cookies."""
+        pairs = [pair.strip().partition("=") for pair in (self.header("cookie") or "").split(";")]
+        values = [value for given, _, value in pairs if given == name]
+        return values[0] if len(values) == 1 else None
 
     @property
     def is_forwarded(self) -> bool:

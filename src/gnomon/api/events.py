@@ -75,12 +75,12 @@ def router(scheduler: Scheduler) -> APIRouter:
 
 async def _told(scheduler: Scheduler, who: Principal, after: str | None) -> AsyncIterator[bytes]:
     inbox = _Inbox()
-    yield b"retry: 1000\n\n"
     try:
         end = await run_in_threadpool(scheduler.events.listen, inbox, after=after)
     except StoreError:
         return  # whoever reads comes again
     try:
+        yield b"retry: 1000\n\n"
         while await run_in_threadpool(scheduler.access.still_valid, who):
             numbered = await inbox.next()
             yield b"".join(map(_line, numbered)) or b": still here\n\n"

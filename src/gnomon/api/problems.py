@@ -24,7 +24,6 @@ from gnomon.errors import (
     RunNotFound,
     StaleToken,
     StoreError,
-    TokenNotFound,
     TooManyAttempts,
     shown,
 )
@@ -36,7 +35,6 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (JobNotFound, 404, "job-not-found", "There is no such job"),
     (RunNotFound, 404, "run-not-found", "There is no such run"),
     (ChangeNotFound, 404, "change-not-found", "There is no such change"),
-    (TokenNotFound, 404, "token-not-found", "There is no such API token"),
     (NotAuthenticated, 401, "not-authenticated", "It is not known who is asking"),
     (NotAllowed, 403, "not-allowed", "Who is asking may not do this"),
     (TooManyAttempts, 429, "too-many-attempts", "Too many attempts"),
@@ -49,6 +47,7 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
 
 #: Types of what the web framework refuses. Not from the phrases of the statuses, which differ between Pythons.
 _HTTP_KINDS = {
+    400: "bad-request",
     403: "not-allowed",
     404: "not-found",
     405: "method-not-allowed",

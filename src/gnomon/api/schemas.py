@@ -17,7 +17,7 @@ Kind = Literal["cron", "interval", "date", "calendarinterval", "crontab"]
 State = Literal["active", "paused", "finished", "orphaned", "quarantined"]
 Source = Literal["code", "override", "outside"]
 Origin = Literal["python", "api", "cli", "page", "start", "expiry", "outside"]
-OverridableField = Literal["trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances"]
+OverridableField = Literal["trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "kwargs"]
 RunState = Literal[
     "queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost", "missed", "skipped", "coalesced"
 ]
@@ -117,6 +117,7 @@ class Change(_Answer):
     reason: str | None
     before: dict[str, Any] = Field(description="the fields that differ, as they were")
     after: dict[str, Any]
+    run_id: int | None = Field(description="the run, where the change is about one")
 
 
 class ChangesPage(_Answer):
@@ -124,6 +125,116 @@ class ChangesPage(_Answer):
 
     changes: list[Change]
     next: str | None
+
+
+class Progress(_Answer):
+    """How far a run is, in a unit of its own."""
+
+    done: float
+    total: float | None
+
+
+class Run(_Answer):
+    """One line of the ledger: one job at one scheduled time, and what became of it."""
+
+    id: int
+    job_id: str
+    state: RunState
+    cause: Literal["schedule", "manual", "exception"]
+    attempt: int
+    node: str | None
+    scheduled_at: datetime
+    not_before: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    covers: int | None = Field(description="how many due times this line stands for; null: too many to count")
+    covers_until: datetime | None
+    error: str | None
+    progress: Progress | None
+
+
+class RunsPage(_Answer):
+    """By scheduled time, the newest first. It may be shorter than `limit` and not the last."""
+
+    runs: list[Run]
+    next: str | None
+
+
+class AttemptOfRun(_Answer):
+    """One attempt of a run."""
+
+    number: int
+    state: str
+    node: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+class DoneToRun(_Answer):
+    """What somebody did to a run."""
+
+    at: datetime
+    action: str
+    actor: str
+    origin: Origin
+    reason: str | None
+
+
+class OneRun(Run):
+    """A run whole."""
+
+    attempts: list[AttemptOfRun]
+    changes: list[DoneToRun]
+
+
+class Piece(_Answer):
+    """A piece of what a run wrote."""
+
+    seq: int
+    at: datetime
+    stream: Literal["stdout", "stderr", "log"]
+    text: str
+
+
+class Output(_Answer):
+    """Pieces in order. Go on with `after`; `is_last`: nothing more has been written by now."""
+
+    pieces: list[Piece]
+    after: int
+    is_last: bool
+
+
+class Cancelling(_Answer):
+    """What asking a run to end led to: it had not started and will not; its executor ends it; it was asked."""
+
+    outcome: Literal["cancelled", "ending", "asked"]
+    run: Run
+
+
+class Node(_Answer):
+    """A process that fires jobs of this store."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    state: Literal["alive", "stopped", "dead"]
+    started_at: datetime
+    seen_at: datetime
+    seen_seconds_ago: float
+    running: int
+    queued: int
+    lateness: Any = Field(description="how late the starts of the last minute were, in seconds")
+    clock_ahead_seconds: float | None
+    health: dict[str, Any]
+
+
+class Nodes(_Answer):
+    """The living first."""
+
+    nodes: list[Node]
 
 
 class TriggerWords(_Answer):
@@ -134,6 +245,14 @@ class TriggerWords(_Answer):
     timezone: str
     schedule: str
     fire_times: list[datetime]
+
+
+class ChangePreview(_Answer):
+    """A job's fire times as it stands, and as it would be."""
+
+    job: Job
+    before: TriggerWords
+    after: TriggerWords
 
 
 class Problem(_Answer):

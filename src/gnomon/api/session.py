@@ -20,6 +20,9 @@ from gnomon.scheduler import Scheduler
 PATH = "/api/scheduler/session"
 
 _EXAMPLE: dict[str, Any] = {"token": "gnomon_0123456789_…"}
+_TOO_OFTEN: dict[int | str, dict[str, Any]] = {
+    429: {"description": "too many attempts", "content": {"application/problem+json": {}}}
+}
 
 
 class SignIn(BaseModel):
@@ -35,7 +38,7 @@ def router(scheduler: Scheduler) -> APIRouter:
     routes = APIRouter(tags=["session"])
     access = scheduler.access
 
-    @routes.post(PATH, status_code=201, dependencies=[anybody()])
+    @routes.post(PATH, status_code=201, dependencies=[anybody()], responses=_TOO_OFTEN)
     def sign_in(request: Request, body: SignIn) -> Response:
         """Exchange an API token for a session, which comes as a cookie that no script can read."""
         incoming = Incoming.of(request.scope)

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from gnomon.cli import moments
-from gnomon.cli.arguments import ArgumentsOption, arguments_text, given_arguments
-from gnomon.cli.changes import JobsArgument, ReasonOption, SomeFailed, author_of
+from gnomon.cli.arguments import ArgumentsOption, given_arguments
+from gnomon.cli.changes import JobsArgument, ReasonOption, author_of
+from gnomon.cli.exits import SomeFailed
 from gnomon.cli.jobs import last_run, next_run
 from gnomon.cli.nodes import say_if_nobody_fires
 from gnomon.cli.options import JsonOption, YesOption, flag
@@ -20,6 +21,7 @@ from gnomon.cli.output import confirm, facts, in_one_line, is_wide, listing, pri
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.cli.trigger_words import kinds_help, trigger_arguments
 from gnomon.errors import GnomonError
+from gnomon.operations.audit import arguments_in_words
 from gnomon.operations.preview import Preview
 
 _FIRE_TIMES = 5
@@ -124,7 +126,7 @@ def remove(
         if as_json:
             print_json(removed[0] if len(found) == 1 else removed)
         if first_error is not None:
-            raise SomeFailed(first_error, len(found) - len(removed), len(found), "removed")
+            raise SomeFailed(first_error, f"{len(found) - len(removed)} of {len(found)} jobs were not removed")
 
 
 # -- showing
@@ -136,7 +138,7 @@ def _show_new(
     console.print(Text(in_one_line(job), "bold"))
     table = facts()
     table.add_row("task", in_one_line(task))
-    table.add_row("arguments", in_one_line(arguments_text(kwargs)) or "none")
+    table.add_row("arguments", in_one_line(arguments_in_words(kwargs)) or "none")
     table.add_row("schedule", in_one_line(preview.trigger.words))
     for number, time in enumerate(preview.fire_times):
         table.add_row("" if number else "fires", moments.full(time))
@@ -150,7 +152,7 @@ def _show_old(console: Console, jobs: Sequence[Mapping[str, Any]]) -> None:
     table = listing("JOB", "SCHEDULE", "TASK", "LAST RUN", "STATE")
     for job in jobs:
         now = datetime.fromisoformat(job["as_of"])
-        what = "" if job["task"] is None else f"{job['task']} {arguments_text(job['kwargs'])}"
+        what = "" if job["task"] is None else f"{job['task']} {arguments_in_words(job['kwargs'])}"
         table.add_row(
             Text(in_one_line(job["id"]), "bold"),
             Text(in_one_line(job["schedule"])),

@@ -13,10 +13,27 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 import typer.main
 
-from gnomon.cli import adding, changes, crontab, demo, doctor, jobs, preview, running, runs, serving, tasks
-from gnomon.cli.changes import SomeFailed
+from gnomon.cli import (
+    adding,
+    adopt,
+    audit,
+    celery_beat,
+    changes,
+    crontab,
+    defaults,
+    demo,
+    doctor,
+    jobs,
+    nodes,
+    preview,
+    running,
+    runs,
+    serving,
+    steering,
+    tasks,
+)
 from gnomon.cli.database import db
-from gnomon.cli.exits import EXIT_CODES, ExitCode, exit_code_of
+from gnomon.cli.exits import EXIT_CODES, ExitCode, SomeFailed, exit_code_of
 from gnomon.cli.options import flag
 from gnomon.cli.output import printable
 from gnomon.cli.tokens import token
@@ -51,18 +68,30 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "runs": runs.runs,
         "logs": runs.logs,
         "tasks": tasks.tasks,
+        "changes": audit.changes,
         "preview": preview.preview,
     },
     _CHANGE: {
         "set": changes.set_,
         "pause": changes.pause,
         "resume": changes.resume,
+        "revert": defaults.revert,
+        "keep": defaults.keep,
+        "undo": audit.undo,
         "run": running.run,
+        "cancel": steering.cancel,
+        "retry": steering.retry,
         "add": adding.add,
         "remove": adding.remove,
     },
     _SERVE: {"serve": serving.serve, "node": serving.node, "web": serving.web, "demo": demo.demo},
-    _KEEP: {"doctor": doctor.doctor, "import-crontab": crontab.import_crontab},
+    _KEEP: {
+        "nodes": nodes.nodes,
+        "doctor": doctor.doctor,
+        "adopt": adopt.adopt,
+        "import-celery-beat": celery_beat.import_celery_beat,
+        "import-crontab": crontab.import_crontab,
+    },
 }
 # Made from the description of the triggers, which a docstring cannot be.
 _HELP = {"add": adding.ADD_HELP, "set": changes.SET_HELP, "preview": preview.PREVIEW_HELP}

@@ -22,16 +22,6 @@ ArgumentsOption = Annotated[
 ]
 
 
-def arguments_text(kwargs: Mapping[str, Any] | None) -> str:
-    """Arguments in one line, as they are written for ``--arg``."""
-    if kwargs is None:
-        return "not known"
-    return " ".join(
-        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in kwargs.items()
-    )
-
-
 def given_arguments(scheduler: Scheduler, task: str, given: Sequence[str]) -> dict[str, Any]:
     """What ``--arg NAME=VALUE`` says, once for each. Raises ``BadUsage``."""
     schemas = [each["schema"] for each in scheduler.tasks() if each["name"] == task]

@@ -14,17 +14,19 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli import moments
-from gnomon.cli.arguments import ArgumentsOption, arguments_text, given_arguments
-from gnomon.cli.exits import BadUsage
+from gnomon.cli.arguments import ArgumentsOption, given_arguments
+from gnomon.cli.exits import BadUsage, SomeFailed
 from gnomon.cli.jobs import next_run, policy_text
 from gnomon.cli.nodes import say_if_nobody_fires
 from gnomon.cli.options import JsonOption, YesOption, flag
 from gnomon.cli.output import confirm, in_one_line, listing, print_json, screen
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.cli.trigger_words import kinds_help, trigger_arguments
+from gnomon.cli.until import UntilOption, moment_of
 from gnomon.domain.change import Author, Origin
 from gnomon.domain.declaration import check_policies
 from gnomon.errors import ChangeRefused, GnomonError, InvalidInput
+from gnomon.operations.audit import arguments_in_words
 from gnomon.operations.preview import ChangePreview, Preview
 from gnomon.scheduler import Scheduler
 
@@ -45,6 +47,7 @@ Examples:
   gnomon set nightly cron hour=4 minute=30 --reason "the export is late"
   gnomon set nightly crontab "0 4 * * 1-5"
   gnomon set tick interval minutes=5 --yes
+  gnomon set tick interval minutes=1 --until 2h --reason "watching the queue"
   gnomon set tick --max-instances 2 --misfire-grace-time 60 --no-coalesce
   gnomon set acme-report --arg tenant=acme-europe
 
@@ -70,6 +73,7 @@ def set_(
         int | None, typer.Option("--max-instances", metavar="NUMBER", help="How many runs may be active at once.")
     ] = None,
     arguments: ArgumentsOption = None,
+    until: UntilOption = None,
     reason: ReasonOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -99,18 +103,19 @@ def set_(
             show=lambda console: _show_difference(console, before, comparison, differing),
             as_json=as_json,
         )
-        if scheduler.get_job(job)["token"] != before["token"]:
-            raise ChangeRefused(f"somebody else has just changed job {job!r}; nothing was changed here, look again")
         fields: dict[str, Any] = dict(differing)
         if comparison is not None:
             trigger = comparison.after.trigger
             fields |= {"trigger": trigger.kind, "trigger_args": trigger.args}
-        after = scheduler.change_job(job, author=author, **fields)
-        _say_done(scheduler, after, as_json, "changed")
+        after = scheduler.change_job(
+            job, author=author, expires_at=moment_of(until), if_token=before["token"], **fields
+        )
+        say_done(scheduler, after, as_json, "changed")
 
 
 def pause(
     jobs: JobsArgument,
+    until: UntilOption = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
     store: StoreOption = None,
@@ -120,12 +125,18 @@ def pause(
 
     Examples:
       gnomon pause nightly --reason "the warehouse moves"
-      gnomon pause nightly weekly
+      gnomon pause nightly weekly --until 3d
     """
-    author = author_of(reason)
+    author, expires_at = author_of(reason), moment_of(until)
     with opened(store, app) as scheduler:
         words = ("paused", "was paused already")
-        _each(scheduler, jobs, as_json, words, lambda job: scheduler.pause_job(job, author=author))
+        _each(
+            scheduler,
+            jobs,
+            as_json,
+            words,
+            lambda job: scheduler.change_job(job, enabled=False, expires_at=expires_at, author=author),
+        )
 
 
 def resume(
@@ -223,7 +234,7 @@ def _with_arguments(scheduler: Scheduler, before: dict[str, Any], given: list[st
 
 def _value_text(name: str, value: Any) -> str:
     if name == "kwargs":
-        return in_one_line(arguments_text(value))
+        return in_one_line(arguments_in_words(value))
     return policy_text(value, " s" if name == "misfire_grace_time" else "")
 
 
@@ -266,19 +277,11 @@ def _each(
             continue
         changed.append(after)
         if not as_json:
-            _say_done(scheduler, after, as_json, words[before["enabled"] == after["enabled"]])
+            say_done(scheduler, after, as_json, words[before["enabled"] == after["enabled"]])
     if as_json:
         print_json(changed[0] if len(jobs) == 1 else changed)
     if first_error is not None:
-        raise SomeFailed(first_error, len(jobs) - len(changed), len(jobs))
-
-
-class SomeFailed(GnomonError):
-    """Of several jobs, some were not changed; each was told by itself."""
-
-    def __init__(self, first: GnomonError, failed: int, total: int, done: str = "changed") -> None:
-        super().__init__(f"{failed} of {total} jobs were not {done}")
-        self.first = first
+        raise SomeFailed(first_error, f"{len(jobs) - len(changed)} of {len(jobs)} jobs were not changed")
 
 
 def _say_nothing_changed(job: dict[str, Any], as_json: bool) -> None:
@@ -288,7 +291,8 @@ def _say_nothing_changed(job: dict[str, Any], as_json: bool) -> None:
         screen().print(f"Nothing to change: {in_one_line(job['id'])} is so already ({in_one_line(job['schedule'])}).")
 
 
-def _say_done(scheduler: Scheduler, job: dict[str, Any], as_json: bool, done: str) -> None:
+def say_done(scheduler: Scheduler, job: dict[str, Any], as_json: bool, done: str) -> None:
+    """Tell that a change was done, and when the job runs next."""
     if as_json:
         print_json(job)
         return

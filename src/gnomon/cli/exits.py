@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from gnomon.errors import GnomonError, InvalidInput, JobNotFound, RunNotFound, TargetError, TaskNotFound, TokenNotFound
+from gnomon.errors import (
+    ChangeNotFound,
+    GnomonError,
+    InvalidInput,
+    JobNotFound,
+    RunNotFound,
+    TargetError,
+    TaskNotFound,
+    TokenNotFound,
+)
 
 
 class ExitCode(IntEnum):
@@ -31,9 +40,17 @@ class Declined(GnomonError):
     """Somebody was asked and said no."""
 
 
+class SomeFailed(GnomonError):
+    """Of several things that were asked for, some were refused; each was told by itself."""
+
+    def __init__(self, first: GnomonError, message: str) -> None:
+        super().__init__(message)
+        self.first = first
+
+
 def exit_code_of(error: GnomonError) -> ExitCode:
     """The exit code that stands for an error."""
-    if isinstance(error, JobNotFound | RunNotFound | TaskNotFound | TokenNotFound):
+    if isinstance(error, JobNotFound | RunNotFound | ChangeNotFound | TaskNotFound | TokenNotFound):
         return ExitCode.NOT_FOUND
     if isinstance(error, InvalidInput | TargetError | BadUsage):
         return ExitCode.BAD_INPUT

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
+from gnomon.cli.exits import BadUsage
+
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_SECONDS = {unit: size for size, unit in _UNITS}
+_AGO = re.compile(r"(\d{1,6})\s*(s|min|h|d)")
+
+
+def given(option: str, text: str, now: datetime) -> datetime:
+    """A moment as people give it to an option: ISO 8601 (by this machine's clock where it has no offset), or how long
+    ago, such as ``90min`` or ``7d``."""
+    ago = _AGO.fullmatch(text.strip())
+    try:
+        if ago is not None:
+            return now - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        allowed = "give a time such as 2026-03-01T04:00, or how long ago: 90min, 12h, 7d"
+        raise BadUsage(f"{option}: {text!r} is no time; {allowed}") from None
 
 
 def distance(moment: datetime, now: datetime) -> str:

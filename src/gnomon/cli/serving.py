@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -25,8 +24,6 @@ from gnomon.cli.listening import Place, address_of, listening, place, refuse_str
 from gnomon.cli.log_lines import log_to_stderr
 from gnomon.cli.output import screen
 from gnomon.cli.store_option import VARIABLE, AppOption, StoreOption, opened, store_url
-from gnomon.domain.run import RunState
-from gnomon.errors import GnomonError
 from gnomon.scheduler import Scheduler
 
 logger = logging.getLogger("gnomon")
@@ -231,7 +228,7 @@ def wind_down(scheduler: Scheduler, stopping: Stopping) -> None:
         closing.join(_LOOK_SECONDS)
     if closing.is_alive():
         logger.warning("ending what runs")
-        _cancel_all(scheduler)
+        scheduler.engine.recorder.cancel_all()
         closing.join(_LAST_SECONDS)
         if closing.is_alive():
             logger.error("some jobs do not end: leaving them behind; their runs will be shown as lost")
@@ -264,14 +261,6 @@ def _closing(scheduler: Scheduler) -> Iterator[Scheduler]:
         yield scheduler
     finally:
         scheduler.close()
-
-
-def _cancel_all(scheduler: Scheduler) -> None:
-    here = scheduler.engine.lease.node_id
-    with contextlib.suppress(GnomonError):
-        for run in scheduler.runs(states=[RunState.RUNNING], limit=1000):
-            if run.node == here:
-                scheduler.cancel_run(run.id)
 
 
 def _names(given: Sequence[str] | None) -> list[str]:

@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gnomon.domain.change import Author, Origin
+from gnomon.errors import InvalidInput
 
 #: Characters; what a change keeps of its actor.
 LONGEST_NAME = 191
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be kept and shown as the name of somebody."""
+    return 0 < len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()
 
 
 class Role(StrEnum):
@@ -38,7 +44,7 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking. ``name`` is what the audit log says.
+    """Who is asking. ``name`` is what the audit log says; raises ``InvalidInput`` for one that could not stand there.
 
     ``token_id`` is the API token behind it, and ``session`` the digest of its session, where there is one.
     """
@@ -48,6 +54,10 @@ class Principal:
     how: How = How.APPLICATION
     token_id: str | None = None
     session: str | None = None
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name):
+            raise InvalidInput("name", self.name, f"give 1 to {LONGEST_NAME} characters that can be printed")
 
     def may(self, role: Role) -> bool:
         """Whether this principal may do what needs ``role``."""
@@ -60,8 +70,3 @@ class Principal:
 
 #: Whoever can open a connection on this machine's loopback could as well open its database.
 LOCAL = Principal("local", Role.ADMIN, How.LOCAL)
-
-
-def is_name(text: str) -> bool:
-    """Whether a text can be kept and shown as the name of somebody."""
-    return 0 < len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()

@@ -100,7 +100,12 @@ class DeclaredRow(NamedTuple):
     @property
     def declared(self) -> Mapping[str, Any]:
         """The declared values; none of a job that was never declared."""
-        return _parsed(self.base) if self.base is not None else _NOTHING
+        return declared_values(self.base)
+
+
+def declared_values(base: str | None) -> Mapping[str, Any]:
+    """The values of a stored declaration (JSON); none where there is none."""
+    return _parsed(base) if base is not None else _NOTHING
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})

@@ -155,7 +155,8 @@ class AdaptedScheduler(BackgroundScheduler):  # type: ignore[misc]
         super()._dispatch_event(event)
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
-        self.after_commit(lambda: self.tell(event))
+        if self.has_listener(event.code):
+            self.after_commit(lambda: self.tell(event))
 
     def _process_jobs(self) -> float:
         return min(self.one_pass(), _LONGEST_WAIT)

@@ -29,12 +29,14 @@ _AHEAD = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """An attempt that this node may start, once its start is recorded under the claim (``node``, attempt)."""
+    """An attempt that this node may start, once its start is recorded under the claim (``node``, attempt), from
+    ``not_before`` on."""
 
     execution: Execution
     node: str
     executor: str
     retries: Retries
+    not_before: datetime
 
 
 class Planned(NamedTuple):
@@ -250,7 +252,7 @@ class Claims:
                 continue  # this time has its line already: a clock went back, or a schedule was moved back
             claimed.planned.append(Planned(line.job_id, line.state, line.scheduled_at))
             if line.node is not None:
-                waiting = WaitingRun(run_id, line.job_id, line.scheduled_at, 1)
+                waiting = WaitingRun(run_id, line.job_id, line.scheduled_at, 1, line.not_before)
                 claimed.runs.append(_claimed(waiting, task, node))
 
     def _set_aside(self, job_id: str, reason: str) -> None:
@@ -289,4 +291,4 @@ def _claimed(run: WaitingRun, task: Task, node: str) -> ClaimedRun:
         kwargs=task.kwargs,
         timeout=task.timeout,
     )
-    return ClaimedRun(execution, node, task.executor, task.retries)
+    return ClaimedRun(execution, node, task.executor, task.retries, run.not_before)

@@ -91,7 +91,7 @@ class RowCodec:
                 raise RowRefused("it has no next_run_time")
             return StoredJob(schedule, read.next_run_time)
         except RowRefused as error:
-            raise RowRefused(f"the row is not decoded: {error}") from None
+            raise RowRefused(f"the row is not decoded: {error}", names=error.names) from None
         except (Exception, SystemExit) as error:  # whatever a hostile pickle, or an allowed module, makes Python raise
             raise RowRefused(f"the row is not decoded: {told_error(error)}") from error
 
@@ -102,11 +102,7 @@ class RowCodec:
         would then be quarantined.
         """
         _check_next_run_time(next_run_time)
-        try:
-            trigger = row_layout.trigger_piece(schedule.trigger)
-            self._trigger_in(trigger)
-        except Exception as error:  # pickling runs code of the classes that it is given
-            raise InvalidTrigger("trigger", type(schedule.trigger).__name__, _reason(error)) from error
+        trigger, _ = self._encoded(schedule.trigger)
         try:
             stands = row_layout.compose(trigger, stored_fields(schedule))
             if self._bodies.get(stands) is None:
@@ -114,6 +110,24 @@ class RowCodec:
         except Exception as error:
             raise InvalidInput("job", schedule.job_id, _reason(error)) from error
         return row_layout.with_tail(stands, next_run_time)
+
+    def reschedule(self, job_state: bytes, trigger: BaseTrigger, next_run_time: datetime | None) -> bytes:
+        """The very same job with another trigger; of a row of ours, the other fields stay byte for byte.
+
+        Raises as ``encode`` does, and ``RowRefused`` for a row that can't be decoded.
+        """
+        read_from = body(job_state)
+        pieces, known = row_layout.pieces(read_from), self._bodies.get(read_from)
+        if pieces is not None and known is not None:
+            _check_next_run_time(next_run_time)
+            piece, made = self._encoded(trigger)
+            pieces = pieces._replace(trigger=piece)
+            stands = row_layout.joined(pieces)
+            if made.is_shared and len(stands) <= _LARGEST_BODY and row_layout.pieces(stands) == pieces:
+                schedule = replace(known.schedule, trigger=made.trigger)
+                self._bodies.put(stands, replace(known, schedule=schedule), len(stands))
+                return row_layout.with_tail(stands, next_run_time)
+        return self.encode(replace(self.decode(job_state).schedule, trigger=trigger), next_run_time)
 
     def advance(self, job_state: bytes, next_run_time: datetime | None) -> bytes:
         """The very same schedule, byte for byte, with another next run time. Nothing is decoded.
@@ -159,6 +173,14 @@ class RowCodec:
         if trigger.is_shared:
             self._bodies.put(stands, read, len(stands))
         return read
+
+    def _encoded(self, trigger: BaseTrigger) -> tuple[bytes, _Trigger]:
+        """The piece of a row that holds a trigger, and what it will be decoded to. Raises ``InvalidTrigger``."""
+        try:
+            piece = row_layout.trigger_piece(trigger)
+            return piece, self._trigger_in(piece)
+        except Exception as error:  # pickling runs code of the classes that it is given
+            raise InvalidTrigger("trigger", type(trigger).__name__, _reason(error)) from error
 
     def _trigger_in(self, piece: bytes) -> _Trigger:
         """The trigger in a piece of a row of ours."""

@@ -21,7 +21,7 @@ import pickle
 import re
 from collections.abc import Mapping
 from copyreg import dispatch_table
-from datetime import datetime, time, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -152,6 +152,11 @@ def pieces(body: bytes) -> Pieces | None:
     return Pieces(_HEADER + body[len(_HEAD) : at], _REST_AS_DICT + body[at + 1 :])
 
 
+def joined(pieces: Pieces) -> bytes:
+    """The body of these pieces."""
+    return b"".join((_HEAD, pieces.trigger[len(_HEADER) :], b"s", pieces.others[len(_REST_AS_DICT) :]))
+
+
 def _pickled(value: Any) -> bytes:
     """Without header and STOP."""
     if value is None:
@@ -164,7 +169,7 @@ def _pickled(value: Any) -> bytes:
         return b"}"
     stream = BytesIO()
     pickler = pickle.Pickler(stream, 3)
-    pickler.dispatch_table = {**dispatch_table, **_KEEPING_FOLD}
+    pickler.dispatch_table = {**dispatch_table, **_REDUCED}
     pickler.dump(value)
     return stream.getvalue()[2:-1]
 
@@ -173,8 +178,14 @@ def _reduced(value: datetime | time) -> Any:
     return value.__reduce_ex__(4)
 
 
+def _reduced_offset(value: timezone) -> Any:
+    return _UTC if value is UTC else value.__reduce_ex__(3)
+
+
+# What an offset is made of is looked up in Python, each time anew.
+_UTC: Any = UTC.__reduce_ex__(3)
 # Protocol 3 drops `fold`, though what unpickles it understands it: see `with_tail`.
-_KEEPING_FOLD: dict[type, Any] = {datetime: _reduced, time: _reduced}
+_REDUCED: dict[type, Any] = {datetime: _reduced, time: _reduced, timezone: _reduced_offset}
 
 
 def _text(text: str) -> bytes:

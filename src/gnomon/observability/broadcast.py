@@ -96,6 +96,15 @@ class Broadcast:
 
         return end
 
+    def close(self) -> None:
+        """Tell nobody anything any more; return when nothing is read. It begins again with the next listener."""
+        with self._lock:
+            self._listeners.clear()
+            looking = self._looking
+        self._hinted.set()
+        if looking is not None and looking is not threading.current_thread():
+            looking.join()
+
     @property
     def listeners(self) -> int:
         """How many listen."""

@@ -73,7 +73,7 @@ def change_job(context: Context, job_id: str, patch: Patch, author: Author) -> J
 
 def carry_out(context: Context, job_id: str, author: Author, work: Callable[[str], JobDict]) -> JobDict:
     """Do the work of a change in one transaction, under a key that says afterwards whether it was committed."""
-    _check_reason(author)
+    check_reason(author.reason)
     key = uuid.uuid4().hex
     try:
         return context.store.change(job_id, lambda: work(key))
@@ -93,7 +93,7 @@ def carry_out_alone(
     name: str,
 ) -> JobDict:
     """As ``carry_out``, for what makes a job come or go: meanwhile nothing else does, and no start."""
-    _check_reason(author)
+    check_reason(author.reason)
     key, database = uuid.uuid4().hex, context.store.database
     done: list[JobDict] = []
     try:
@@ -113,9 +113,21 @@ def carry_out_alone(
         raise
 
 
-def _check_reason(author: Author) -> None:
-    if author.reason is not None and len(author.reason) > _LONGEST_REASON:
-        raise InvalidInput("reason", author.reason, f"give at most {_LONGEST_REASON} characters")
+def check_reason(reason: str | None) -> None:
+    """Refuse (``InvalidInput``) what the log of changes cannot keep: PostgreSQL stores no NUL."""
+    if reason is None:
+        return
+    if len(reason) > _LONGEST_REASON or "\0" in reason or not _is_text(reason):
+        raise InvalidInput("reason", reason, f"give at most {_LONGEST_REASON} characters, and no NUL among them")
+
+
+def _is_text(text: str) -> bool:
+    """Python's strings may hold halves of characters, which no database takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _until(changing: Changing, patch: Patch) -> str | None:

@@ -17,7 +17,7 @@ from gnomon.domain.change import Origin
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.override import Override, declared_value, is_moved
 from gnomon.domain.run import Run
-from gnomon.domain.schedule import DeclaredRow, JobRow, Schedule, StoredJob, token
+from gnomon.domain.schedule import DeclaredRow, JobRow, Schedule, StoredJob, declared_values, token
 from gnomon.domain.task import TaskOffer
 from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, next_fire
 from gnomon.errors import InvalidInput, InvalidTrigger, JobNotFound, RowRefused
@@ -163,14 +163,8 @@ def job_dict(
     as_of: str,
 ) -> JobDict:
     """What a job's row, and what stands beside it, say together."""
-    paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
-    last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
-    source = source_of(overrides) if overrides else "code"
-    standing = _standing(context.decode, row, source, paused_or_not, last)
+    standing = standing_of(context, row, overrides, last_run, as_of)
     if not standing.is_plain:
-        problem = _problem_of_trigger(context, row, standing, as_of)
-        if problem is not None:
-            standing = _Standing(_quarantined(row, problem), standing.func, is_plain=False)
         job = copy.deepcopy(standing.job)
     else:
         job = standing.job.copy()
@@ -179,6 +173,8 @@ def job_dict(
         if default is not None:
             job["default"] = default = default.copy()
             default["trigger_args"] = default["trigger_args"].copy()
+    if job["token"] is not None and job["token"] == row.token:
+        job["source"] = source_of(overrides) if overrides else "code"
     job["overrides"] = overrides_dict(overrides, row.declared) if overrides else {}
     if job["task"] is not None:
         job["kwargs"] = copy.deepcopy(job["kwargs"])
@@ -222,7 +218,21 @@ def _add_task(job: JobDict, offers: tuple[TaskOffer, ...]) -> None:
             job["problem"] = f"its arguments do not fit its task any more, so its runs fail: {wrong}"
 
 
-def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing, as_of: str) -> str | None:
+def standing_of(
+    context: Context, row: DeclaredRow, overrides: Mapping[str, Override], last_run: Run | None, as_of: str
+) -> Standing:
+    """What a job's row says by itself. It is shared: treat it as read-only."""
+    paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
+    last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
+    standing = _standing(context.decode, row.row, row.base, paused_or_not, last)
+    if not standing.is_plain:
+        problem = _problem_of_trigger(context, row, standing, as_of)
+        if problem is not None:
+            return Standing(_quarantined(row.id, row.declared, problem), standing.func, is_plain=False)
+    return standing
+
+
+def _problem_of_trigger(context: Context, row: DeclaredRow, standing: Standing, as_of: str) -> str | None:
     """Why a job that is due does not fire. Triggers of the kinds that can be sent can always be calculated."""
     if standing.job["state"] != "active" or row.next_run_time is None:
         return None
@@ -237,8 +247,9 @@ def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing,
     return None
 
 
-class _Standing(NamedTuple):
-    """A job's dict without what time moves, and the function that the row names (``None``: it cannot be read).
+class Standing(NamedTuple):
+    """A job's dict without what time moves, as if another program had written the row, and the function that the row
+    names (``None``: it cannot be read).
 
     ``is_plain``: its trigger is of a kind that can be sent. Others may hold triggers, or fail to be calculated.
     """
@@ -251,20 +262,20 @@ class _Standing(NamedTuple):
 @lru_cache(maxsize=20_000)
 def _standing(
     decode: Callable[[JobRow], StoredJob],
-    row: DeclaredRow,
-    source: str,
+    row: JobRow,
+    declared: str | None,
     paused_or_not: bool | None,
     last: datetime | None,
-) -> _Standing:
+) -> Standing:
     """A pure function of the stored bytes that are its arguments: so it may be remembered, and cannot be stale.
 
     Callers copy the dict. ``last`` is the newest scheduled time, of jobs without a next one.
     """
-    base = row.declared
+    base = declared_values(declared)
     try:
-        stored = decode(row.row)
+        stored = decode(row)
     except RowRefused as error:
-        return _Standing(_quarantined(row, str(error)), None, is_plain=False)
+        return Standing(_quarantined(row.id, base, str(error)), None, is_plain=False)
     schedule = stored.schedule
     enabled = is_enabled(stored, paused_or_not, base, last)
     described = _described(_Same(schedule.trigger))
@@ -282,7 +293,7 @@ def _standing(
         "timezone": described.timezone,
         "schedule": described.words,
         "next_run_time": None if stored.next_run_time is None else stored.next_run_time.isoformat(),
-        "source": source if row.token == current else "outside",
+        "source": "outside",
         "default": _default(base),
         "overrides": {},
         "misfire_grace_time": schedule.misfire_grace_time,
@@ -296,7 +307,7 @@ def _standing(
         "problem": None,
         "as_of": "",
     }
-    return _Standing(job, schedule.func, is_plain=described.kind in KINDS)
+    return Standing(job, schedule.func, is_plain=described.kind in KINDS)
 
 
 class _Same:
@@ -340,8 +351,8 @@ def overrides_dict(overrides: Mapping[str, Override], base: Mapping[str, Any]) -
             "actor": override.author.actor,
             "origin": override.author.origin.value,
             "reason": override.author.reason,
-            "changed_at": _iso(override.changed_at),
-            "expires_at": _iso(override.expires_at),
+            "changed_at": iso(override.changed_at),
+            "expires_at": iso(override.expires_at),
         }
         for name, override in overrides.items()
     }
@@ -362,11 +373,10 @@ def words_for(kind: str, args: Mapping[str, Any]) -> str:
         return str(args.get("repr", kind))
 
 
-def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
-    base = row.declared
+def _quarantined(job_id: str, base: Mapping[str, Any], problem: str) -> JobDict:
     return {
-        "id": row.id,
-        "name": base.get("name", row.id),
+        "id": job_id,
+        "name": base.get("name", job_id),
         "description": base.get("description", ""),
         "state": "quarantined",
         "enabled": False,
@@ -396,9 +406,9 @@ def run_summary(run: Run) -> dict[str, Any]:
     return {
         "id": run.id,
         "state": run.state.value,
-        "scheduled_at": _iso(run.scheduled_at),
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "scheduled_at": iso(run.scheduled_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
     }
 
 
@@ -411,17 +421,21 @@ def run_dict(run: Run) -> dict[str, Any]:
         "cause": run.cause.value,
         "attempt": run.attempt,
         "node": run.node,
-        "scheduled_at": _iso(run.scheduled_at),
-        "not_before": _iso(run.not_before),
-        "created_at": _iso(run.created_at),
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "scheduled_at": iso(run.scheduled_at),
+        "not_before": iso(run.not_before),
+        "created_at": iso(run.created_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
         "covers": run.covers,
-        "covers_until": _iso(run.covers_until),
+        "covers_until": iso(run.covers_until),
         "error": run.error,
         "progress": None if run.progress_done is None else {"done": run.progress_done, "total": run.progress_total},
+        "cancel_requested": None
+        if run.cancel_requested_at is None
+        else {"at": iso(run.cancel_requested_at), "by": run.cancel_requested_by},
     }
 
 
-def _iso(moment: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
+    """A moment as JSON has it: ISO 8601 in UTC."""
     return None if moment is None else moment.astimezone(UTC).isoformat()

@@ -15,7 +15,7 @@ from gnomon.operations.read import JobDict
 from gnomon.operations.remove_job import remove_job, restore_job
 
 #: Undoing one of these removes the job.
-_ADDITIONS = frozenset({"add", "import"})
+ADDITIONS = frozenset({"add", "import"})
 
 
 def undo_change(context: Context, change_id: int, author: Author, *, if_token: str | None = None) -> JobDict:
@@ -29,7 +29,7 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
     if found is None:
         raise ChangeNotFound(change_id)
     change = found
-    if change.action in _ADDITIONS:
+    if change.action in ADDITIONS:
         return remove_job(
             context,
             change.job_id,
@@ -45,18 +45,17 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
         changing = Changing(context, change.job_id, author)
         changing.expect(if_token)
         _refuse_if_changed_since(context, change, changing.before)
-        changing.apply(_wanted(change, changing.before))
+        changing.apply(_wanted(change))
         return changing.finish("undo", key=key, notes=({"undone": change.id}, {"undone": change.id}))
 
     return carry_out(context, change.job_id, author, work)
 
 
-def _wanted(change: Change, now: JobDict) -> dict[str, Any]:
+def _wanted(change: Change) -> dict[str, Any]:
     before = dict(change.before)
     wanted: dict[str, Any] = {name: before[name] for name in FIELDS if name in before and name != "trigger"}
-    if "trigger" in before or "trigger_args" in before:
-        # An entry holds what differs; where the kind is not among it, it is the one that still stands.
-        kind, args = (before[name] if name in before else now[name] for name in ("trigger", "trigger_args"))
+    if "trigger" in before:
+        kind, args = before["trigger"], before["trigger_args"]
         if kind not in KINDS:
             raise ChangeRefused(f"change {change.id} replaced a trigger that only code can make; it cannot be undone")
         wanted["trigger"] = lambda zone: build(kind, args, timezone=zone or "UTC")

@@ -62,6 +62,7 @@ def test_further_names_can_be_allowed() -> None:
     [
         {"origin": "http://evil.example"},
         {"origin": "null"},
+        {"origin": "http://[localhost:8765"},
         {"origin": "http://localhost:1"},
         {"origin": "http://localhost:8765.evil.example"},
         {"origin": "http://localhost:8765@evil.example"},

@@ -48,6 +48,11 @@ def test_a_cookie_among_others() -> None:
     assert incoming(cookie="a=1; gnomon_session=x-y_z; b=2").cookie("gnomon_session") == "x-y_z"
     assert incoming(cookie="a=1").cookie("gnomon_session") is None
     assert incoming(cookie="\x00=;;;==").cookie("gnomon_session") is None
+    assert incoming(cookie='theirs={"a": [1, 2]}; gnomon_session=x').cookie("gnomon_session") == "x"
+
+
+def test_a_cookie_that_comes_twice_has_not_come() -> None:
+    assert incoming(cookie="gnomon_session=x; gnomon_session=y").cookie("gnomon_session") is None
 
 
 @pytest.mark.parametrize("text", ["localhost", "1.2.3", "::g", "", "127.0.0.1:80", "unknown"])

@@ -112,7 +112,7 @@ def test_an_error_that_nobody_foresaw_tells_nothing_and_has_them_too(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("the secret is 42")
 
-    monkeypatch.setattr(scheduler, "get_all_jobs", broken)
+    monkeypatch.setattr(scheduler, "list_jobs", broken)
     app = scheduler.asgi()
     with TestClient(
         app, base_url="http://localhost", client=("127.0.0.1", 1), raise_server_exceptions=False

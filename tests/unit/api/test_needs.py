@@ -52,14 +52,22 @@ def test_what_changes_something_needs_more_than_a_viewer(app: FastAPI) -> None:
     loose = [
         f"{method} {path}"
         for method, path, route in routes(app)
-        if method not in {"GET", "HEAD"} and roles_of(route) == [Role.VIEWER] and path not in PUBLIC
+        if method not in {"GET", "HEAD"}
+        and roles_of(route) == [Role.VIEWER]
+        and path not in PUBLIC
+        and not path.endswith("/preview")  # asks with a body, and changes nothing
     ]
     assert loose == []
 
 
 def test_each_route_lets_in_whom_it_declares_and_nobody_else(
-    app: FastAPI, client: Client, tokens: dict[Role, str]
+    app: FastAPI,
+    scheduler: Scheduler,
+    client: Client,
+    tokens: dict[Role, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(scheduler.access, "still_valid", lambda _who: False)  # a stream that was let in ends at once
     asking = client()
     wrong = []
     for method, path, route in routes(app):
@@ -117,7 +125,9 @@ def test_the_enumeration_would_find_it(app: FastAPI) -> None:
 
 def test_the_audit_log_names_who_asked(scheduler: Scheduler, client: Client, tokens: dict[Role, str]) -> None:
     def change(asking: Any, instances: int, **headers: str) -> str:
-        answer = asking.patch("/api/scheduler/jobs/job", json={"max_instances": instances}, headers=headers)
+        answer = asking.patch(
+            "/api/scheduler/jobs/job", json={"max_instances": instances}, headers={"If-Match": "*", **headers}
+        )
         assert answer.status_code == 200
         author = scheduler.changes()[0].author
         assert author.origin == "api"

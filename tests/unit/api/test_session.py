@@ -43,7 +43,8 @@ def test_what_a_session_changes_needs_its_forgery_token(
     refused = browser.patch(JOB, json={"enabled": False})
     assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forgery-token-missing")
     assert scheduler.get_job("job")["enabled"]
-    assert browser.patch(JOB, json={"enabled": False}, headers={"X-CSRF-Token": forgery}).status_code == 200
+    headers = {"X-CSRF-Token": forgery, "If-Match": "*"}
+    assert browser.patch(JOB, json={"enabled": False}, headers=headers).status_code == 200
     assert scheduler.changes()[0].author.actor == "operator"
 
 

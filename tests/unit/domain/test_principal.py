@@ -6,6 +6,7 @@ import pytest
 
 from gnomon.domain.change import Origin
 from gnomon.domain.principal import Principal, Role, is_name
+from gnomon.errors import InvalidInput
 
 
 def test_each_role_includes_those_before_it() -> None:
@@ -29,3 +30,5 @@ def test_what_can_be_shown_is_a_name(name: str) -> None:
 @pytest.mark.parametrize("name", ["", " ", "mia ", "a\nb", "a\0b", "\x1b[31m", "\u202eaim", "x" * 192])
 def test_what_could_mislead_a_reader_is_none(name: str) -> None:
     assert not is_name(name)
+    with pytest.raises(InvalidInput):
+        Principal(name, Role.VIEWER)
