@@ -17,7 +17,7 @@ Kind = Literal["cron", "interval", "date", "calendarinterval", "crontab"]
 State = Literal["active", "paused", "finished", "orphaned", "quarantined"]
 Source = Literal["code", "override", "outside"]
 Origin = Literal["python", "api", "cli", "page", "start", "expiry", "outside"]
-OverridableField = Literal["trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances"]
+OverridableField = Literal["trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "kwargs"]
 RunState = Literal[
     "queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost", "missed", "skipped", "coalesced"
 ]
@@ -90,6 +90,8 @@ class Job(_Answer):
     coalesce: bool | None
     max_instances: int | None
     executor: str | None
+    task: str | None = Field(description="the task that it was added for; null of other jobs")
+    kwargs: dict[str, Any] | None = Field(description="the arguments that it was added with, or changed to since")
     token: str | None = Field(description="changes exactly when a field that an operator can see changes; the `ETag`")
     last_run: LastRun | None
     problem: str | None

@@ -197,7 +197,11 @@ class AdaptedScheduler(BackgroundScheduler):  # type: ignore[misc]
                 raise
             store.update_job(job)
         job._jobstore_alias = alias
-        self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
+        self.tell_added(job.id, alias)
+
+    def tell_added(self, job_id: str, alias: str) -> None:
+        """Tell about a job that was added."""
+        self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job_id, alias))
         self.after_commit(self.wakeup)
 
     def remove_job(self, job_id: str, jobstore: str | None = None) -> None:

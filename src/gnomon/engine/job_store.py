@@ -106,6 +106,13 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
         if not self.store.schedules.insert(job.id, job.next_run_time, state):
             raise ConflictingIdError(job.id)
 
+    def add_schedule(self, schedule: Schedule, next_run_time: datetime | None) -> JobRow | None:
+        """Add the row of a job whose code need not be here; ``None`` if the id exists."""
+        state = self.codec.encode(schedule, next_run_time)
+        if not self.store.schedules.insert(schedule.job_id, next_run_time, state):
+            return None
+        return JobRow(schedule.job_id, None if next_run_time is None else to_seconds(next_run_time), state)
+
     def update_job(self, job: Job) -> None:
         """Write back what the caller changed of a job, and nothing else.
 
@@ -156,8 +163,8 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
         return job_handle(row, stored.schedule, stored.next_run_time, func, self)
 
     def _function(self, schedule: Schedule) -> Callable[..., Any]:
-        task = self.functions.find(schedule)
-        return task.func if task is not None else _Orphaned(schedule)
+        func = self.functions.code(schedule)
+        return func if func is not None else _Orphaned(schedule)
 
     # -- writing rows
 

@@ -12,16 +12,17 @@ from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.override import DEFAULT, FIELDS, Override, declared_value, is_same
 from gnomon.domain.schedule import DeclaredRow
 from gnomon.domain.triggers import KINDS, BaseTrigger, build
-from gnomon.errors import ChangeRefused, JobNotFound, StaleToken
+from gnomon.errors import ChangeRefused, InvalidInput, JobNotFound, StaleToken
 from gnomon.operations.ports import Context
-from gnomon.operations.read import POLICIES, JobDict, job_dict, runnable, standing_of
+from gnomon.operations.read import POLICIES, JobDict, job_dict, reruns_lost, runnable, standing_of
+from gnomon.operations.tasks import fitting_arguments, offers_of
 
 #: Makes a trigger, given the time zone that the job counts in (``None``: not known).
 TriggerMaker = Callable[[str | None], BaseTrigger]
 
 _OUTSIDE = Author("outside", Origin.OUTSIDE, "another program wrote the row")
 #: The fields of a job's dict that a line of the log compares.
-_COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES)
+_COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES, "kwargs")
 _TRIGGER = frozenset({"trigger", "trigger_args"})
 
 
@@ -71,15 +72,15 @@ class Changing:
             # First: whether a row without a next run time is paused is said by this override.
             self._record("enabled", wanted["enabled"], self.before["enabled"], expires_at)
         self._stands = after = self._standing()
-        for policy in POLICIES:
-            if policy in wanted:
-                self._record(policy, after[policy], self.before[policy], expires_at)
+        for name in (*POLICIES, "kwargs"):
+            if name in wanted:
+                self._record(name, after[name], self.before[name], expires_at)
         if "trigger" in wanted:
             self._record("trigger", _trigger_of(after), _trigger_of(self.before), expires_at)
 
     def settle_before(self, moment: datetime) -> None:
         """The schedule was meant until a moment that has passed: what was due before that is queued."""
-        rerun_lost = bool(self.base.get("rerun_lost"))
+        rerun_lost = reruns_lost(self.base, runnable(self._context))
         self._context.engine.settle_before(self._job_id, moment, rerun_lost=rerun_lost)
 
     def rename(self, name: str) -> None:
@@ -149,6 +150,8 @@ class Changing:
             self.declaration = self.declaration._replace(token=token)
 
     def _resolved(self, name: str, value: Any) -> Any:
+        if name == "kwargs":
+            return self._arguments(value)
         if value is not DEFAULT:
             return value
         if self.declaration is None:
@@ -156,6 +159,14 @@ class Changing:
         if name != "trigger":
             return self.base[name]
         return lambda _zone: self._declared_trigger()
+
+    def _arguments(self, value: Any) -> Any:
+        if self.before["task"] is None:
+            raise InvalidInput(
+                "kwargs", None if value is DEFAULT else value, "only a job that was added for a task has arguments here"
+            )
+        offers = offers_of(runnable(self._context), self.before["task"])
+        return fitting_arguments(offers, self.base["kwargs"] if value is DEFAULT else value)
 
     def _declared_trigger(self) -> BaseTrigger:
         declared = self._context.declared(self._job_id)
@@ -176,6 +187,8 @@ class Changing:
         policies = {name: wanted[name] for name in POLICIES if name in wanted}
         if policies:
             stored = engine.modify_job(self._job_id, **policies)
+        if "kwargs" in wanted:
+            stored = engine.replace_arguments(self._job_id, wanted["kwargs"])
         enabled = wanted.get("enabled", before["enabled"])
         if not enabled and (before["enabled"] or "trigger" in wanted):
             # The engine cannot tell a paused job from a finished one when the old trigger has no time left.

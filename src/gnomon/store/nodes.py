@@ -111,6 +111,13 @@ class Nodes:
             digests = set(session.execute(statement).scalars())
             return self._merged(frozenset(digests)) if digests else None
 
+    def manifest_of(self, digest: str) -> Manifest:
+        """What a node's digest stands for; nothing where that is not known any more."""
+        statement = "SELECT content FROM gnomon_manifests WHERE digest = :digest"
+        with self._database.read() as session:
+            content = session.execute(statement, {"digest": digest}).scalar()
+        return Manifest() if content is None else Manifest.from_json(content)
+
     def _merged(self, digests: frozenset[str]) -> Manifest:
         """A set is named by its digest, so what was read once stays true."""
         if self._known is None or self._known[0] != digests:

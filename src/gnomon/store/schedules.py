@@ -191,6 +191,14 @@ class Schedules:
                 self._database.announce()
             return inserted
 
+    def restore(self, row: JobRow) -> bool:
+        """Add a row as it was; ``False`` if the id exists."""
+        with self._database.transaction("insert") as session:
+            inserted = session.execute(_INSERT, row._asdict()).rowcount == 1
+            if inserted:
+                self._database.announce()
+            return inserted
+
     def replace(self, row: JobRow, next_run_time: datetime | None, job_state: bytes) -> bool:
         """Compare and set: write only if the row still holds the bytes that were read."""
         statement = (
