@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -13,7 +16,7 @@ import pytest
 from gnomon import Scheduler
 from gnomon.testing import ManualClock, ManualEngine
 from tests import tasks
-from tests.cli.conftest import Gnomon, nightly, reading
+from tests.cli.conftest import SOURCE, Gnomon, nightly, reading
 from tests.cli.test_terminal import Terminal
 
 ADD = ("add", "acme", "report", "cron", "hour=3", "--arg", "folder=/tmp", "--arg", "tenant=acme")
@@ -241,3 +244,22 @@ def test_a_person_is_shown_what_would_be_added_and_asked(store: str, tmp_path: P
     with reading(store) as scheduler:
         assert scheduler.get_job("acme")["task"] == "report"
         assert json.dumps(scheduler.get_job("acme"))
+
+
+def test_a_job_that_the_main_script_adds_finds_its_task_where_others_import_the_script(
+    gnomon: Gnomon, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'script.db'}"
+    (tmp_path / "script.py").write_text(
+        "from gnomon import Scheduler\n"
+        f"scheduler = Scheduler({url!r}, timezone='UTC')\n"
+        "@scheduler.task\n"
+        "def report(tenant: str): ...\n"
+        "if __name__ == '__main__':\n"
+        "    scheduler.add_job('acme', 'report', 'cron', hour=3, kwargs={'tenant': 'acme'})\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": SOURCE}
+    subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=environment, check=True, timeout=60)
+    job = gnomon("show", "acme", "--json", "--app", "script.py").json
+    assert (job["state"], job["problem"]) == ("active", None)
+    assert [task["func"] for task in gnomon("tasks", "--json", "--app", "script.py").json] == ["script:report"]
