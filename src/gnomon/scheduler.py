@@ -639,7 +639,7 @@ class Scheduler:
     def asgi(
         self, *, hosts: Sequence[str] | None = None, loopback: bool = True, identify: Identify | None = None
     ) -> Any:
-        """The API as an ASGI application, to serve alone or to mount into another.
+        """The API and the page as one ASGI application, to serve alone or to mount into another.
 
         ``hosts`` are the names it answers to: those of loopback and ``Settings.allowed_hosts`` where none are given.
         Whoever asks shows an API token, or has signed in, or is named by a proxy of ``Settings.proxies``. With
@@ -648,7 +648,7 @@ class Scheduler:
         is given the ASGI scope and returns a ``Principal``, or ``None`` if it does not know.
         """
         # Up the layers, and only when called: a scheduler without a web server needs no web framework.
-        from gnomon.api import make_application
+        from gnomon.web import make_application
 
         return make_application(self, hosts=hosts, loopback=loopback, identify=identify)
 

@@ -330,6 +330,62 @@ class TestRuns:
         assert set(schemas.Node.model_fields) == set(node)
 
 
+class TestTasks:
+    NEW = {  # noqa: RUF012
+        "id": "report-acme",
+        "task": "greet",
+        "trigger": "interval",
+        "trigger_args": {"hours": 1},
+        "kwargs": {"name": "acme"},
+        "reason": "a new tenant",
+    }
+
+    @pytest.fixture(autouse=True)
+    def task(self, scheduler: Scheduler) -> None:
+        scheduler.task(greet)
+
+    def test_a_job_is_added_runs_is_removed_and_brought_back(
+        self, scheduler: Scheduler, client: TestClient, engine: ManualEngine
+    ) -> None:
+        assert [task["name"] for task in client.get("/api/scheduler/tasks").json()["tasks"]] == ["greet"]
+        added = client.post(JOBS, json=self.NEW)
+        assert (added.status_code, added.json()["kwargs"]) == (201, {"name": "acme"})
+        assert client.post(JOBS, json=self.NEW).status_code == 409
+        engine.run_until(NOON + timedelta(hours=1))
+        assert client.get(f"{JOBS}/report-acme").json()["last_run"]["state"] == "succeeded"
+        assert client.delete(f"{JOBS}/report-acme").status_code == 428
+        assert client.delete(f"{JOBS}/report-acme", headers={"If-Match": added.headers["ETag"]}).status_code == 200
+        assert client.get(f"{JOBS}/report-acme").status_code == 404
+        removed = client.get("/api/scheduler/changes").json()["changes"][0]
+        assert client.post(f"/api/scheduler/changes/{removed['id']}/undo", headers=ANY).status_code == 200
+        assert client.get(f"{JOBS}/report-acme").json()["kwargs"] == {"name": "acme"}
+
+    @pytest.mark.parametrize(
+        ("bad", "field"),
+        [
+            ({"kwargs": {"name": 5}}, "kwargs.name"),
+            ({"kwargs": {}}, "kwargs"),
+            ({"kwargs": {"name": "x", "more": 1}}, "kwargs"),
+            ({"id": "a/b"}, "id"),
+            ({"trigger": "cron", "trigger_args": {"hour": 99}}, "hour"),
+            ({"func": "os:system"}, "func"),
+        ],
+    )
+    def test_what_does_not_fit_is_named(self, client: TestClient, bad: Any, field: str) -> None:
+        answer = client.post(JOBS, json={**self.NEW, **bad})
+        assert answer.status_code == 422, answer.text
+        assert field in answer.json()["field"]
+        assert client.get(f"{JOBS}/report-acme").status_code == 404
+
+    def test_what_code_declares_is_not_removed(self, client: TestClient) -> None:
+        refused = client.delete(JOB, headers=ANY)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/change-refused")
+
+
+def greet(name: str) -> None:
+    """Greet somebody."""
+
+
 def chatty() -> None:
     """Write."""
     for number in range(3):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from gnomon.access.authentication import Identify
@@ -28,8 +28,11 @@ def make_application(
     hosts: Sequence[str] | None = None,
     loopback: bool = True,
     identify: Identify | None = None,
+    further: Iterable[APIRouter] = (),
+    public: Collection[str] = PUBLIC,
 ) -> FastAPI:
-    """The API of a scheduler, started or not; see ``Scheduler.asgi``."""
+    """The API of a scheduler, started or not; see ``Scheduler.asgi``. ``further`` are routes beside those of the API,
+    and ``public`` the addresses that answer somebody whom nobody knows."""
     app = FastAPI(
         title="Gnomon",
         version=version("gnomon"),
@@ -45,6 +48,8 @@ def make_application(
         app.include_router(part.router(scheduler))
     app.include_router(session.router(scheduler))
     app.include_router(health.router(scheduler))
+    for routes in further:
+        app.include_router(routes)
 
     @app.get(_DESCRIPTION, include_in_schema=False, dependencies=[needs(Role.VIEWER)])
     def description(request: Request) -> Response:
@@ -56,7 +61,7 @@ def make_application(
         Guard,
         access=scheduler.access,
         hosts=(*LOOPBACK, *scheduler.settings.allowed_hosts) if hosts is None else hosts,
-        public=PUBLIC,
+        public=public,
         loopback=loopback,
         identify=identify,
     )

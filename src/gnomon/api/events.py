@@ -65,6 +65,7 @@ def router(scheduler: Scheduler) -> APIRouter:
     ) -> StreamingResponse:
         """What moves: `change`, `run`, `runs`, `nodes`, and `reset` where everything has to be read again.
 
+        `alive` comes first, and then every five seconds in which nothing moves; it says whether the store can be read.
         With `Last-Event-ID`, first what was missed since. Each event is a hint: rows are the truth.
         """
         stream = _told(scheduler, who, last_event_id)
@@ -80,13 +81,19 @@ async def _told(scheduler: Scheduler, who: Principal, after: str | None) -> Asyn
     except StoreError:
         return  # whoever reads comes again
     try:
-        yield b"retry: 1000\n\n"
+        yield b"retry: 1000\n\n" + _sign_of_life(scheduler)
         while await run_in_threadpool(scheduler.access.still_valid, who):
             numbered = await inbox.next()
-            yield b"".join(map(_line, numbered)) or b": still here\n\n"
+            yield b"".join(map(_line, numbered)) or _sign_of_life(scheduler)
         yield b"event: signed-out\ndata: {}\n\n"
     finally:
         end()
+
+
+def _sign_of_life(scheduler: Scheduler) -> bytes:
+    """An event, and not a comment as is usual: pages are told of these only."""
+    store = b"ok" if scheduler.events.reads else b"unavailable"
+    return b'event: alive\ndata: {"store":"%s"}\n\n' % store
 
 
 def _line(numbered: Numbered) -> bytes:

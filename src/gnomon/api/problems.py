@@ -81,7 +81,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GnomonError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(Exception, unforeseen)
 
 
 def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> Response:
@@ -138,7 +138,7 @@ def _http(_request: Request, error: Exception) -> Response:
     return problem(error.status_code, kind, str(error.detail), str(error.detail))
 
 
-def _unforeseen(_request: Request, _error: Exception) -> Response:
+def unforeseen(_request: Request, _error: Exception) -> Response:
     """The last resort, which stands outside of all else; whoever serves this logs the traceback."""
     answer = problem(500, "internal", "Something went wrong in Gnomon", "the log of the server says more")
     answer.raw_headers = with_security(answer.raw_headers, is_secure=False)

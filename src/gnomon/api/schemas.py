@@ -322,6 +322,46 @@ class JobPatch(BecauseUntil):
     )
     coalesce: bool | None = Field(default=None, description="of several overdue times only the last runs")
     max_instances: int | None = Field(default=None, description="how many runs may be active at once")
+    kwargs: dict[str, Any] | None = Field(default=None, description="other arguments, of a job that runs a task")
+
+
+class NewJob(Because):
+    """A job to add for a task that code declares."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "report-acme",
+                    "task": "send_report",
+                    "trigger": "crontab",
+                    "trigger_args": {"expression": "0 6 * * 1", "timezone": "Europe/Berlin"},
+                    "kwargs": {"tenant": "acme"},
+                }
+            ]
+        }
+    )
+
+    id: str = Field(min_length=1, max_length=191)
+    task: str = Field(min_length=1, max_length=191, description="its name: `GET /api/scheduler/tasks` lists them")
+    trigger: str = Field(max_length=32, description="cron, interval, date, calendarinterval or crontab")
+    trigger_args: TriggerArgs = Field(default_factory=dict)
+    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of the task, checked against it")
+    name: str | None = Field(default=None, min_length=1, max_length=191)
+    description: str | None = Field(default=None, max_length=500)
+    enabled: bool = True
+
+
+class Task(_Answer):
+    """Something that jobs can be added for."""
+
+    name: str
+
+
+class Tasks(_Answer):
+    """By name; while nodes run different versions of a task, once for each."""
+
+    tasks: list[Task]
 
 
 class TriggerToPreview(_Body):

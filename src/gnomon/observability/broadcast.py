@@ -68,6 +68,8 @@ class Broadcast:
         self._lock = threading.Lock()
         self._hinted = threading.Event()
         self._looking: threading.Thread | None = None
+        #: Whether the last look succeeded. Where it did not, nothing is told, which does not mean that nothing moves.
+        self.reads = True
 
     forked = _start_anew
 
@@ -128,7 +130,9 @@ class Broadcast:
                 began = time.monotonic()
                 try:
                     self._tell(watcher.look())
+                    self.reads = True
                 except StoreError as error:
+                    self.reads = False
                     logger.warning("the live stream cannot read the store, trying again: %s", error)
                     time.sleep(_PAUSE_AFTER_ERROR)
                 except Exception:

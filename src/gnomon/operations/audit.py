@@ -58,7 +58,7 @@ def arguments_in_words(kwargs: Mapping[str, Any] | None) -> str:
 
 def change_in_words(change: Change) -> str:
     """What a change changed, for people, in one line: ``at 03:00 every day, UTC → every 5 minutes``."""
-    if set(change.after) == {"enabled"} and change.action in _SAID:
+    if change.action in _SAID and (set(change.after) == {"enabled"} or not change.before):
         return _SAID[change.action]
     if change.run_id is not None:
         return f"{_OF_RUN.get(change.action, change.action)} {change.run_id}"

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, QueuePool, create_engine, event
+from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine, event
 
 from gnomon.errors import StoreUnavailable, escaped
 from gnomon.store.feed import Feed
@@ -61,13 +61,7 @@ def make_reading_engine(url: URL, lock_timeout: float) -> Engine:
             f"file:{file}?mode=ro", uri=True, timeout=lock_timeout, isolation_level=None, check_same_thread=False
         )
 
-    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=QueuePool)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("gnomon_begin", "BEGIN"))
+    return create_engine("sqlite+pysqlite://", creator=connect, poolclass=QueuePool)
 
 
 class SqliteDialect:
