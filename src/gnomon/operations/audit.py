@@ -14,7 +14,7 @@ _TRIGGER = frozenset({"trigger", "trigger_args"})
 _SAID = {"pause": "paused", "resume": "resumed", "import": "imported", "adopt": "adopted"}
 #: The job itself came or went.
 _WHOLE = {"add": "added", "remove": "removed"}
-_OF_RUN = {"run": "started run", "cancel": "cancelled run", "retry": "tried again run"}
+_OF_RUN = {"run": "started run", "cancel": "cancelled run", "retry": "retried run"}
 _POLICY_WORDS = {True: "yes", False: "no", None: "no limit"}
 
 
