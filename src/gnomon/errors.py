@@ -5,10 +5,13 @@
     GnomonError
     ├── JobNotFound            no such job in the store
     ├── RunNotFound            no such run in the ledger
+    ├── TaskNotFound           no such task, as far as nodes have told
     ├── DuplicateJob           one id declared twice
+    ├── DuplicateTask          one name of a task declared twice, or one function as two tasks
     ├── InvalidInput           a value that was sent is not allowed: field, value, what is allowed
     │   └── InvalidTrigger     the same, of a trigger
     ├── ChangeRefused          a change that makes no sense for the job as it stands
+    │   ├── JobExists          there is a job of this id already
     │   └── StaleToken         somebody else has changed the job since it was looked at
     ├── ChangeNotFound         no such line in the log of changes
     ├── RowRefused             a stored row that is not decoded (the job is quarantined)
@@ -92,6 +95,28 @@ class DuplicateJob(GnomonError, ValueError):
         self.job_id = job_id
 
 
+class TaskNotFound(GnomonError, LookupError):
+    """No node has told of a task of this name, and this process declares none. ``known`` are those that there are."""
+
+    def __init__(self, name: object, known: Sequence[str]) -> None:
+        there = f"there are {', '.join(map(shown, known[:10]))}" if known else "no node has told of any"
+        super().__init__(f"there is no task {shown(name)}; {there}: `gnomon tasks` lists them")
+        self.name = name
+        self.known = tuple(known)
+
+
+class DuplicateTask(GnomonError, ValueError):
+    """A name was given to two tasks, or a function is declared as two."""
+
+    def __init__(self, name: str, first: str, second: str) -> None:
+        if first == second:
+            message = f"{first} is declared as a task twice, now as {shown(name)}; a job finds its task by the function"
+        else:
+            message = f"task {shown(name)} is declared twice, for {first} and for {second}; give one another name="
+        super().__init__(message)
+        self.name = name
+
+
 class InvalidInput(GnomonError, ValueError):
     """A value is not allowed.
 
@@ -111,6 +136,14 @@ class InvalidTrigger(InvalidInput):
 
 class ChangeRefused(GnomonError):
     """The change makes no sense for the job as it stands, for example resuming one that has finished."""
+
+
+class JobExists(ChangeRefused):
+    """There is a job of this id already. Nothing was changed."""
+
+    def __init__(self, job_id: str, why: str) -> None:
+        super().__init__(f"there is a job {shown(job_id)} already ({why}); give another id, or remove that one")
+        self.job_id = job_id
 
 
 class StaleToken(ChangeRefused):

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from tzlocal import get_localzone_name
 
@@ -16,19 +16,21 @@ from gnomon.access.authentication import Identify
 from gnomon.domain.adoption import JOBS_TABLE, Candidate, Survey
 from gnomon.domain.change import Author, Change
 from gnomon.domain.crontab_file import CrontabJob
-from gnomon.domain.declaration import Declaration, Retries
+from gnomon.domain.declaration import DEFAULT_MISFIRE_GRACE_TIME, Declaration, Retries
 from gnomon.domain.ledger import OutputPage
 from gnomon.domain.override import DEFAULT, Default
 from gnomon.domain.run import Run, RunState
 from gnomon.domain.run_query import JobSummary, RunOutline, RunPage, RunPosition, RunQuery, check_limit
+from gnomon.domain.signature import schema_of
 from gnomon.domain.steering import Cancellation
+from gnomon.domain.task import TaskDeclaration, TaskOffer, check_task
 from gnomon.domain.triggers import BaseTrigger, build
 from gnomon.engine import Engine, JobStore
 from gnomon.engine.apscheduler_private import reference_of
-from gnomon.engine.functions import executor_for
+from gnomon.engine.functions import executor_for, reference_of_task
 from gnomon.engine.row_codec import body
 from gnomon.engine.upkeep import Service
-from gnomon.errors import ChangeNotFound, DuplicateJob, GnomonError, InvalidInput, RunNotFound, escaped
+from gnomon.errors import ChangeNotFound, DuplicateJob, DuplicateTask, GnomonError, InvalidInput, RunNotFound, escaped
 from gnomon.executors import (
     CommandsExecutor,
     CoroutinesExecutor,
@@ -40,6 +42,7 @@ from gnomon.executors import (
 from gnomon.executors.contract import Executor
 from gnomon.observability.broadcast import Broadcast
 from gnomon.operations import (
+    add_job,
     adopt,
     cancel_run,
     change,
@@ -49,8 +52,10 @@ from gnomon.operations import (
     read,
     read_nodes,
     read_run,
+    remove_job,
     retry_run,
     run_now,
+    tasks,
     undo,
 )
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
@@ -112,6 +117,7 @@ class Scheduler:
         job_store = JobStore(store=self._store, allow=allow)
         self._functions = job_store.functions
         self._declarations: dict[str, Declaration] = {}
+        self._tasks: dict[str, TaskDeclaration] = {}
         self._built: dict[str, BaseTrigger] = {}
         self.engine = Engine(job_store, self._executors(), self.settings, timezone=self.timezone)
         #: Who may ask over HTTP: API tokens, sessions, proxies.
@@ -175,9 +181,7 @@ class Scheduler:
             retries=Retries(**retries),
             **policies,
         )
-        if declaration.executor not in self.engine.executor_names:
-            known = ", ".join(sorted(self.engine.executor_names))
-            raise InvalidInput("executor", declaration.executor, f"there are {known}")
+        self._check_executor(declaration.executor)
         earlier = self._declarations.get(job_id)
         if earlier is not None:
             raise DuplicateJob(job_id, reference_of(earlier.func), reference_of(func))
@@ -191,6 +195,25 @@ class Scheduler:
     def declarations(self) -> Mapping[str, Declaration]:
         """What the code has declared, by id."""
         return dict(self._declarations)
+
+    @overload
+    def task(self, func: _Function, /) -> _Function: ...
+    @overload
+    def task(self, /, **options: Any) -> Callable[[_Function], _Function]: ...
+    def task(self, func: Any = None, /, **options: Any) -> Any:
+        """Declare the decorated function as a task: jobs can be added for it while the program runs, each with an id, a
+        trigger and keyword arguments of its own; see ``add_job``.
+
+        It stands at the top level of a module, and its arguments are annotated with types that JSON has. Options:
+        ``name`` (the function's name), ``description`` (the docstring's first line), and ``executor``, ``retries``,
+        ``retry_delay``, ``retry_backoff``, ``timeout``, ``rerun_lost``, ``max_instances``, ``misfire_grace_time``,
+        ``coalesce`` as with ``register``.
+
+        Raises ``DuplicateTask``, ``InvalidInput``.
+        """
+        if func is None:
+            return lambda decorated: self._declare_task(decorated, options)
+        return self._declare_task(func, options)
 
     # -- life
 
@@ -295,10 +318,11 @@ class Scheduler:
     ) -> dict[str, Any]:
         """Change fields of a job in one transaction and return the job as it then stands.
 
-        ``fields``: ``enabled``, ``misfire_grace_time``, ``coalesce``, ``max_instances``; what is absent stays, and
-        so does the time zone where ``trigger_args`` name none. ``DEFAULT`` in place of a value returns the field to
-        what the code says. The next run is counted from now, and a paused job stays paused. At ``expires_at`` what was
-        changed returns to the code. ``if_token`` is the token of the job that the change was decided on.
+        ``fields``: ``enabled``, ``misfire_grace_time``, ``coalesce``, ``max_instances``, and of a job that was added
+        ``kwargs``, all of them; what is absent stays, and so does the time zone where ``trigger_args`` name none.
+        ``DEFAULT`` in place of a value returns the field to what the code says, or the job was added as. The next run
+        is counted from now, and a paused job stays paused. At ``expires_at`` what was changed returns to that.
+        ``if_token`` is the token of the job that the change was decided on.
 
         Raises ``JobNotFound``, ``InvalidTrigger``, ``InvalidInput``, ``ChangeRefused``, ``StaleToken`` or
         ``StoreError``; then nothing has changed.
@@ -312,6 +336,64 @@ class Scheduler:
             raise InvalidInput("trigger", None, "trigger_args need a trigger: name its kind")
         patch = change.Patch(fields=fields, expires_at=expires_at, if_token=if_token)
         return change.change_job(self._context, job_id, patch, author or Author())
+
+    def add_job(
+        self,
+        id: str,
+        task: str,
+        trigger: str | BaseTrigger,
+        expression: str | None = None,
+        *,
+        kwargs: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        enabled: bool = True,
+        author: Author | None = None,
+        **trigger_args: Any,
+    ) -> dict[str, Any]:
+        """Add a job that runs a task with these arguments, and return it. It is stored at once, also by a process that
+        was not started and has no code: then a node has to have told of the task.
+
+        ``kwargs`` are plain JSON, checked against the task's signature. What the job is added as is its default, which
+        ``revert_job`` returns to; no start removes or changes it. ``remove_job`` does.
+
+        Raises ``TaskNotFound``, ``JobExists``, ``InvalidInput`` naming the argument (``kwargs.tenant``),
+        ``InvalidTrigger``, ``ChangeRefused`` or ``StoreError``; then nothing has changed.
+        """
+        self.open()
+        addition = add_job.Addition(
+            job_id=id,
+            task=task,
+            trigger=self.build_trigger(trigger, _with(expression, trigger_args)),
+            kwargs={} if kwargs is None else kwargs,
+            name=name,
+            description=description,
+            enabled=enabled,
+        )
+        return add_job.add_job(self._context, addition, author or Author())
+
+    def remove_job(self, job_id: str, *, if_token: str | None = None, author: Author | None = None) -> dict[str, Any]:
+        """Remove a job that no code declares, with what operators made of it; return it as it stood.
+
+        Its runs stay in the ledger, and those that are active go on. ``undo_change`` brings it back.
+
+        Raises ``JobNotFound``, ``StaleToken``, ``StoreError``, and ``ChangeRefused`` for a job that code declares.
+        """
+        self.open()
+        return remove_job.remove_job(self._context, job_id, author or Author(), if_token=if_token)
+
+    def check_arguments(self, task: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether a job could be added for a task with these arguments: a copy of them. Raises as ``add_job`` does."""
+        self.open()
+        return tasks.check_arguments(self._context, task, kwargs)
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """The tasks that jobs can be added for, by name, as JSON-ready dicts: those of living nodes and this process.
+
+        While nodes run different versions of a task, it stands there once for each.
+        """
+        self.open()
+        return tasks.list_tasks(self._context)
 
     def pause_job(self, job_id: str, *, author: Author | None = None) -> bool:
         """Do not fire a job until it is resumed. Raises ``JobNotFound``."""
@@ -361,8 +443,9 @@ class Scheduler:
     def undo_change(
         self, change_id: int, *, if_token: str | None = None, author: Author | None = None
     ) -> dict[str, Any]:
-        """Undo one line of the audit log by a new change; return the job. Raises ``ChangeNotFound``, ``ChangeRefused``
-        where a later change stands in the way, and as ``change_job`` does."""
+        """Undo one line of the audit log by a new change; return the job. One that was removed is added again, one that
+        was added is removed. Raises ``ChangeNotFound``, ``ChangeRefused`` where a later change stands in the way, and
+        as ``change_job`` does."""
         self.open()
         return undo.undo_change(self._context, change_id, author or Author(), if_token=if_token)
 
@@ -574,7 +657,44 @@ class Scheduler:
     def _declare(self, declarations: list[Declaration]) -> list[str]:
         started = declare.start_all(self._context, declarations, lease=timedelta(seconds=self.settings.lease))
         self._is_late = self._is_late or bool(started.late)
+        for job_id in started.added:
+            self._functions.declare(self._declarations[job_id])
+        for job_id in started.taken:
+            self._functions.withdraw(job_id)
         return started.added
+
+    def _declare_task(self, func: Callable[..., Any], options: dict[str, Any]) -> Any:
+        reference = reference_of_task(func)
+        retries = Retries(**{field: options.pop(key) for key, field in _RETRY_OPTIONS.items() if key in options})
+        offer = TaskOffer(
+            name=options.pop("name", None) or _plain_name(func),
+            func=reference,
+            description=options.pop("description", _first_line(func)),
+            schema=schema_of(func),
+            executor=options.pop("executor", executor_for(func)),
+            misfire_grace_time=options.pop("misfire_grace_time", DEFAULT_MISFIRE_GRACE_TIME),
+            coalesce=options.pop("coalesce", True),
+            max_instances=options.pop("max_instances", 1),
+            retries=retries.count,
+            retry_delay=retries.delay,
+            retry_backoff=retries.backoff,
+            timeout=options.pop("timeout", None),
+            rerun_lost=options.pop("rerun_lost", False),
+        )
+        for name, value in options.items():
+            raise InvalidInput(name, value, "a task has no such option")
+        check_task(offer)
+        self._check_executor(offer.executor)
+        for other in self._tasks.values():
+            if other.offer.name == offer.name or other.offer.func == offer.func:
+                raise DuplicateTask(offer.name, other.offer.func, offer.func)
+        self._tasks[offer.name] = TaskDeclaration(func, offer)
+        self._functions.declare_task(self._tasks[offer.name])
+        return func
+
+    def _check_executor(self, name: str) -> None:
+        if name not in self.engine.executor_names:
+            raise InvalidInput("executor", name, f"there are {', '.join(sorted(self.engine.executor_names))}")
 
     def _declare_again(self) -> None:
         """Where newer code was running at our start: it may have been taken back since, and then ours holds."""

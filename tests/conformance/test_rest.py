@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from gnomon.api import schemas
 from gnomon.domain.change import Author, Origin
 from gnomon.testing import ManualEngine
 from tests.conformance.conftest import NOON
-from tests.jobs import nothing
+from tests.jobs import fail, nothing
 
 JOBS = "/api/scheduler/jobs"
 JOB = f"{JOBS}/job"
@@ -254,6 +255,141 @@ def test_the_kinds_of_trigger_say_what_they_take(client: TestClient) -> None:
     kinds = {kind["trigger"]: kind for kind in client.get("/api/scheduler/triggers").json()["triggers"]}
     assert set(kinds) == {"cron", "interval", "date", "calendarinterval", "crontab"}
     assert [each["name"] for each in kinds["crontab"]["arguments"] if each["required"]] == ["expression"]
+
+
+class TestRuns:
+    RUNS = "/api/scheduler/runs"
+
+    def test_a_run_is_started_once_under_a_key(
+        self, scheduler: Scheduler, client: TestClient, engine: ManualEngine
+    ) -> None:
+        headers = {"Idempotency-Key": "a click"}
+        first, again = (client.post(f"{JOB}/run", json={"reason": "by hand"}, headers=headers) for _ in range(2))
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.json()["id"] == again.json()["id"]
+        engine.step()
+        run = client.get(f"{self.RUNS}/{first.json()['id']}").json()
+        assert (run["state"], run["cause"], len(run["attempts"])) == ("succeeded", "manual", 1)
+        assert [(change["action"], change["reason"]) for change in run["changes"]] == [("run", "by hand")]
+        assert client.get(self.RUNS).json()["runs"] == [
+            {k: v for k, v in run.items() if k not in {"attempts", "changes"}}
+        ]
+        other = scheduler.register(nothing, "cron", id="other", hour=1).job_id
+        assert client.post(f"{JOBS}/{other}/run", headers=headers).status_code in {409, 422}
+
+    def test_a_queued_run_is_cancelled_and_tried_again(self, client: TestClient, engine: ManualEngine) -> None:
+        run_id = client.post(f"{JOB}/run").json()["id"]
+        cancelled = client.post(f"{self.RUNS}/{run_id}/cancel", json={"reason": "wrong job"}).json()
+        assert (cancelled["outcome"], cancelled["run"]["state"]) == ("cancelled", "cancelled")
+        retried = client.post(f"{self.RUNS}/{run_id}/retry").json()
+        assert (retried["state"], retried["attempt"]) == ("queued", 2)
+        engine.step()
+        refused = client.post(f"{self.RUNS}/{run_id}/retry")
+        assert (refused.status_code, "run the job now" in refused.json()["detail"]) == (409, True)
+        assert client.post(f"{self.RUNS}/{run_id}/cancel").status_code == 409
+        assert client.get(f"{self.RUNS}/4711").status_code == 404
+
+    def test_the_ledger_is_narrowed_down_and_paged(self, client: TestClient, engine: ManualEngine) -> None:
+        engine.scheduler.register(fail, "interval", id="failing", hours=1)
+        engine.run_until(NOON + timedelta(hours=5))
+        found = client.get(self.RUNS, params={"state": "failed", "job": "failing", "search": "always fails"}).json()
+        assert (len(found["runs"]), found["next"]) == (5, None)
+        pages, cursor = [], None
+        while True:
+            page = client.get(self.RUNS, params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
+            pages += page["runs"]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        assert [run["id"] for run in pages] == [run["id"] for run in client.get(self.RUNS).json()["runs"]]
+        later = {"since": (NOON + timedelta(hours=4)).isoformat(), "until": (NOON + timedelta(hours=5)).isoformat()}
+        assert len(client.get(self.RUNS, params={**later, "job": "failing"}).json()["runs"]) == 1
+        assert client.get(self.RUNS, params={"cursor": "WzEsMl0x"}).status_code == 422
+
+    def test_what_a_run_wrote_is_read_in_pieces_and_as_a_whole(self, client: TestClient, engine: ManualEngine) -> None:
+        engine.scheduler.register(chatty, "interval", id="chatty", hours=1)
+        (run,) = [run for run in engine.run_until(NOON + timedelta(hours=1)) if run.job_id == "chatty"]
+        url = f"{self.RUNS}/{run.id}/output"
+        text, after = "", -1
+        while True:
+            page = client.get(url, params={"after": after, "limit": 1}).json()
+            text += "".join(piece["text"] for piece in page["pieces"])
+            after = page["after"]
+            if page["is_last"]:
+                break
+        assert "line 1\n" in text
+        whole = client.get(f"{url}.txt")
+        assert whole.text == text
+        assert whole.headers["content-disposition"] == f'attachment; filename="run-{run.id}.txt"'
+        assert client.get(url, params={"tail": 1}).json()["is_last"] is True
+        assert client.get(f"{self.RUNS}/4711/output").status_code == 404
+
+    def test_nodes_say_that_they_live(self, client: TestClient) -> None:
+        (node,) = client.get("/api/scheduler/nodes").json()["nodes"]
+        assert node["state"] == "alive"
+        assert set(schemas.Node.model_fields) == set(node)
+
+
+class TestTasks:
+    NEW = {  # noqa: RUF012
+        "id": "report-acme",
+        "task": "greet",
+        "trigger": "interval",
+        "trigger_args": {"hours": 1},
+        "kwargs": {"name": "acme"},
+        "reason": "a new tenant",
+    }
+
+    @pytest.fixture(autouse=True)
+    def task(self, scheduler: Scheduler) -> None:
+        scheduler.task(greet)
+
+    def test_a_job_is_added_runs_is_removed_and_brought_back(
+        self, scheduler: Scheduler, client: TestClient, engine: ManualEngine
+    ) -> None:
+        assert [task["name"] for task in client.get("/api/scheduler/tasks").json()["tasks"]] == ["greet"]
+        added = client.post(JOBS, json=self.NEW)
+        assert (added.status_code, added.json()["kwargs"]) == (201, {"name": "acme"})
+        assert client.post(JOBS, json=self.NEW).status_code == 409
+        engine.run_until(NOON + timedelta(hours=1))
+        assert client.get(f"{JOBS}/report-acme").json()["last_run"]["state"] == "succeeded"
+        assert client.delete(f"{JOBS}/report-acme").status_code == 428
+        assert client.delete(f"{JOBS}/report-acme", headers={"If-Match": added.headers["ETag"]}).status_code == 200
+        assert client.get(f"{JOBS}/report-acme").status_code == 404
+        removed = client.get("/api/scheduler/changes").json()["changes"][0]
+        assert client.post(f"/api/scheduler/changes/{removed['id']}/undo", headers=ANY).status_code == 200
+        assert client.get(f"{JOBS}/report-acme").json()["kwargs"] == {"name": "acme"}
+
+    @pytest.mark.parametrize(
+        ("bad", "field"),
+        [
+            ({"kwargs": {"name": 5}}, "kwargs.name"),
+            ({"kwargs": {}}, "kwargs"),
+            ({"kwargs": {"name": "x", "more": 1}}, "kwargs"),
+            ({"id": "a/b"}, "id"),
+            ({"trigger": "cron", "trigger_args": {"hour": 99}}, "hour"),
+            ({"func": "os:system"}, "func"),
+        ],
+    )
+    def test_what_does_not_fit_is_named(self, client: TestClient, bad: Any, field: str) -> None:
+        answer = client.post(JOBS, json={**self.NEW, **bad})
+        assert answer.status_code == 422, answer.text
+        assert field in answer.json()["field"]
+        assert client.get(f"{JOBS}/report-acme").status_code == 404
+
+    def test_what_code_declares_is_not_removed(self, client: TestClient) -> None:
+        refused = client.delete(JOB, headers=ANY)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/change-refused")
+
+
+def greet(name: str) -> None:
+    """Greet somebody."""
+
+
+def chatty() -> None:
+    """Write."""
+    for number in range(3):
+        sys.stdout.write(f"line {number}\n")
 
 
 def test_what_is_answered_is_what_the_description_says(scheduler: Scheduler, client: TestClient) -> None:

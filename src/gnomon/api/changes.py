@@ -13,8 +13,9 @@ from gnomon.api.answers import answer, job_answer
 from gnomon.api.conditional import ANSWERS, IfMatch, expected_token
 from gnomon.api.cursors import cursor_of, position_of
 from gnomon.api.needs import needs
-from gnomon.domain.change import Origin
+from gnomon.domain.change import Change, Origin
 from gnomon.domain.principal import Principal, Role
+from gnomon.errors import JobNotFound
 from gnomon.operations.audit import change_dict
 from gnomon.scheduler import Scheduler
 
@@ -58,8 +59,16 @@ def router(scheduler: Scheduler) -> APIRouter:
         if_match: IfMatch = None,
     ) -> Response:
         """Undo a change by a new one. Refused where a later change stands in the way. The answer is the job."""
-        token = expected_token(scheduler, scheduler.change(change_id).job_id, if_match)
+        token = _token(scheduler, scheduler.change(change_id), if_match)
         author = who.author(Origin.API, body.reason if body is not None else None)
         return job_answer(scheduler.undo_change(change_id, if_token=token, author=author))
 
     return routes
+
+
+def _token(scheduler: Scheduler, change: Change, if_match: str | None) -> str | None:
+    """Where undoing brings back a job that was removed, there is nothing that it could match."""
+    try:
+        return expected_token(scheduler, change.job_id, if_match)
+    except JobNotFound:
+        return None

@@ -18,6 +18,9 @@ from gnomon.domain.principal import Principal, Role
 from gnomon.operations.list_jobs import MOST, JobQuery, Position, Sort
 from gnomon.scheduler import Scheduler
 
+Operator = Annotated[Principal, needs(Role.OPERATOR)]
+
+_TAKEN = "there is a job of this id, or no node has told of such a task"
 _JOB: dict[int | str, dict[str, Any]] = {200: {"model": schemas.Job}, 404: {"description": "there is no such job"}}
 
 
@@ -48,15 +51,33 @@ def router(scheduler: Scheduler) -> APIRouter:
         )
         return answer({"jobs": page.jobs, "next": cursor_of(page.next)})
 
+    @routes.post("/jobs", status_code=201, responses={201: {"model": schemas.Job}, 409: {"description": _TAKEN}})
+    def add_job(body: schemas.NewJob, who: Operator) -> Response:
+        """Add a job for a task that code declares. Its arguments are checked against the task's signature."""
+        job = scheduler.add_job(
+            body.id,
+            body.task,
+            scheduler.build_trigger(body.trigger, body.trigger_args),
+            kwargs=body.kwargs,
+            name=body.name,
+            description=body.description,
+            enabled=body.enabled,
+            author=who.author(Origin.API, body.reason),
+        )
+        return job_answer(job, 201)
+
+    @routes.get("/tasks", dependencies=[needs(Role.VIEWER)], responses={200: {"model": schemas.Tasks}})
+    def list_tasks() -> Response:
+        """The tasks that jobs can be added for, each with the JSON Schema of its arguments."""
+        return answer({"tasks": scheduler.tasks()})
+
     @routes.get("/jobs/{job_id}", dependencies=[needs(Role.VIEWER)], responses=_JOB)
     def show_job(job_id: str) -> Response:
         """One job as it stands. Its token is the `ETag`."""
         return job_answer(scheduler.get_job(job_id))
 
     @routes.patch("/jobs/{job_id}", responses={**_JOB, **ANSWERS})
-    def change_job(
-        job_id: str, patch: schemas.JobPatch, who: Annotated[Principal, needs(Role.OPERATOR)], if_match: IfMatch = None
-    ) -> Response:
+    def change_job(job_id: str, patch: schemas.JobPatch, who: Operator, if_match: IfMatch = None) -> Response:
         """Change fields of a job in one transaction; the answer is the job as it then stands.
 
         What is absent stays, `null` returns a field to what the code says. The next run is counted from now; a paused
@@ -73,5 +94,11 @@ def router(scheduler: Scheduler) -> APIRouter:
             job_id, trigger_args=args, expires_at=expires_at, if_token=token, author=author, **cast("Any", fields)
         )
         return job_answer(changed)
+
+    @routes.delete("/jobs/{job_id}", responses={**_JOB, **ANSWERS})
+    def remove_job(job_id: str, who: Operator, if_match: IfMatch = None) -> Response:
+        """Remove a job that no code declares; the answer is the job as it stood. Undoing that change brings it back."""
+        token = expected_token(scheduler, job_id, if_match)
+        return job_answer(scheduler.remove_job(job_id, if_token=token, author=who.author(Origin.API)))
 
     return routes

@@ -30,7 +30,11 @@ def router(scheduler: Scheduler) -> APIRouter:
         """The next fire times that a trigger would have, calculated by the code that fires."""
         return answer(_preview(scheduler.preview(body.trigger, count=body.count, **body.trigger_args)))
 
-    @routes.post("/jobs/{job_id}/preview", dependencies=[needs(Role.VIEWER)])
+    @routes.post(
+        "/jobs/{job_id}/preview",
+        dependencies=[needs(Role.VIEWER)],
+        responses={200: {"model": schemas.ChangePreview}, 404: {"description": "there is no such job"}},
+    )
     def preview_change(job_id: str, body: schemas.TriggerToPreview) -> Response:
         """The next fire times of a job as it stands, and as it would be with another trigger."""
         found = scheduler.preview_change(job_id, body.trigger, count=body.count, **body.trigger_args)

@@ -17,7 +17,7 @@ Kind = Literal["cron", "interval", "date", "calendarinterval", "crontab"]
 State = Literal["active", "paused", "finished", "orphaned", "quarantined"]
 Source = Literal["code", "override", "outside"]
 Origin = Literal["python", "api", "cli", "page", "start", "expiry", "outside"]
-OverridableField = Literal["trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances"]
+OverridableField = Literal["trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "kwargs"]
 RunState = Literal[
     "queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost", "missed", "skipped", "coalesced"
 ]
@@ -90,6 +90,8 @@ class Job(_Answer):
     coalesce: bool | None
     max_instances: int | None
     executor: str | None
+    task: str | None = Field(description="the task that it was added for; null of other jobs")
+    kwargs: dict[str, Any] | None = Field(description="the arguments that it was added with, or changed to since")
     token: str | None = Field(description="changes exactly when a field that an operator can see changes; the `ETag`")
     last_run: LastRun | None
     problem: str | None
@@ -125,6 +127,116 @@ class ChangesPage(_Answer):
     next: str | None
 
 
+class Progress(_Answer):
+    """How far a run is, in a unit of its own."""
+
+    done: float
+    total: float | None
+
+
+class Run(_Answer):
+    """One line of the ledger: one job at one scheduled time, and what became of it."""
+
+    id: int
+    job_id: str
+    state: RunState
+    cause: Literal["schedule", "manual", "exception"]
+    attempt: int
+    node: str | None
+    scheduled_at: datetime
+    not_before: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    covers: int | None = Field(description="how many due times this line stands for; null: too many to count")
+    covers_until: datetime | None
+    error: str | None
+    progress: Progress | None
+
+
+class RunsPage(_Answer):
+    """By scheduled time, the newest first. It may be shorter than `limit` and not the last."""
+
+    runs: list[Run]
+    next: str | None
+
+
+class AttemptOfRun(_Answer):
+    """One attempt of a run."""
+
+    number: int
+    state: str
+    node: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+class DoneToRun(_Answer):
+    """What somebody did to a run."""
+
+    at: datetime
+    action: str
+    actor: str
+    origin: Origin
+    reason: str | None
+
+
+class OneRun(Run):
+    """A run whole."""
+
+    attempts: list[AttemptOfRun]
+    changes: list[DoneToRun]
+
+
+class Piece(_Answer):
+    """A piece of what a run wrote."""
+
+    seq: int
+    at: datetime
+    stream: Literal["stdout", "stderr", "log"]
+    text: str
+
+
+class Output(_Answer):
+    """Pieces in order. Go on with `after`; `is_last`: nothing more has been written by now."""
+
+    pieces: list[Piece]
+    after: int
+    is_last: bool
+
+
+class Cancelling(_Answer):
+    """What asking a run to end led to: it had not started and will not; its executor ends it; it was asked."""
+
+    outcome: Literal["cancelled", "ending", "asked"]
+    run: Run
+
+
+class Node(_Answer):
+    """A process that fires jobs of this store."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    state: Literal["alive", "stopped", "dead"]
+    started_at: datetime
+    seen_at: datetime
+    seen_seconds_ago: float
+    running: int
+    queued: int
+    lateness: Any = Field(description="how late the starts of the last minute were, in seconds")
+    clock_ahead_seconds: float | None
+    health: dict[str, Any]
+
+
+class Nodes(_Answer):
+    """The living first."""
+
+    nodes: list[Node]
+
+
 class TriggerWords(_Answer):
     """A trigger, and its next fire times."""
 
@@ -133,6 +245,14 @@ class TriggerWords(_Answer):
     timezone: str
     schedule: str
     fire_times: list[datetime]
+
+
+class ChangePreview(_Answer):
+    """A job's fire times as it stands, and as it would be."""
+
+    job: Job
+    before: TriggerWords
+    after: TriggerWords
 
 
 class Problem(_Answer):
@@ -202,6 +322,46 @@ class JobPatch(BecauseUntil):
     )
     coalesce: bool | None = Field(default=None, description="of several overdue times only the last runs")
     max_instances: int | None = Field(default=None, description="how many runs may be active at once")
+    kwargs: dict[str, Any] | None = Field(default=None, description="other arguments, of a job that runs a task")
+
+
+class NewJob(Because):
+    """A job to add for a task that code declares."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "report-acme",
+                    "task": "send_report",
+                    "trigger": "crontab",
+                    "trigger_args": {"expression": "0 6 * * 1", "timezone": "Europe/Berlin"},
+                    "kwargs": {"tenant": "acme"},
+                }
+            ]
+        }
+    )
+
+    id: str = Field(min_length=1, max_length=191)
+    task: str = Field(min_length=1, max_length=191, description="its name: `GET /api/scheduler/tasks` lists them")
+    trigger: str = Field(max_length=32, description="cron, interval, date, calendarinterval or crontab")
+    trigger_args: TriggerArgs = Field(default_factory=dict)
+    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of the task, checked against it")
+    name: str | None = Field(default=None, min_length=1, max_length=191)
+    description: str | None = Field(default=None, max_length=500)
+    enabled: bool = True
+
+
+class Task(_Answer):
+    """Something that jobs can be added for."""
+
+    name: str
+
+
+class Tasks(_Answer):
+    """By name; while nodes run different versions of a task, once for each."""
+
+    tasks: list[Task]
 
 
 class TriggerToPreview(_Body):

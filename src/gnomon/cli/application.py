@@ -14,6 +14,7 @@ import typer
 import typer.main
 
 from gnomon.cli import (
+    adding,
     adopt,
     audit,
     celery_beat,
@@ -29,6 +30,7 @@ from gnomon.cli import (
     runs,
     serving,
     steering,
+    tasks,
 )
 from gnomon.cli.database import db
 from gnomon.cli.exits import EXIT_CODES, ExitCode, SomeFailed, exit_code_of
@@ -65,6 +67,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "show": jobs.show,
         "runs": runs.runs,
         "logs": runs.logs,
+        "tasks": tasks.tasks,
         "changes": audit.changes,
         "preview": preview.preview,
     },
@@ -78,6 +81,8 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "run": running.run,
         "cancel": steering.cancel,
         "retry": steering.retry,
+        "add": adding.add,
+        "remove": adding.remove,
     },
     _SERVE: {"serve": serving.serve, "node": serving.node, "web": serving.web, "demo": demo.demo},
     _KEEP: {
@@ -89,7 +94,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     },
 }
 # Made from the description of the triggers, which a docstring cannot be.
-_HELP = {"set": changes.SET_HELP, "preview": preview.PREVIEW_HELP}
+_HELP = {"add": adding.ADD_HELP, "set": changes.SET_HELP, "preview": preview.PREVIEW_HELP}
 for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
         help_text = _flowing(_HELP.get(name) or command.__doc__ or "")

@@ -16,6 +16,7 @@ from gnomon.cli.output import confirm, facts, in_one_line, print_json, screen
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.cli.until import moment_of
 from gnomon.operations.audit import change_dict, change_in_words
+from gnomon.operations.undo import ADDITIONS
 
 _MOST = 1000
 
@@ -70,7 +71,7 @@ def undo(
     author = author_of(reason)
     with opened(store, app) as scheduler:
         found = scheduler.change(change)
-        seen = scheduler.get_job(found.job_id)
+        token = None if found.action == "remove" else scheduler.get_job(found.job_id)["token"]
 
         def show(console: Console) -> None:
             table = facts()
@@ -85,6 +86,8 @@ def undo(
             console.print()
 
         confirm(f"Take change {change} back?", yes=yes, show=show, as_json=as_json)
-        say_done(
-            scheduler, scheduler.undo_change(change, if_token=seen["token"], author=author), as_json, "is as before"
-        )
+        job = scheduler.undo_change(change, if_token=token, author=author)
+        if found.action not in ADDITIONS or as_json:
+            say_done(scheduler, job, as_json, "is as before")
+        else:
+            screen().print(Text.assemble(("✓ ", "green"), (in_one_line(job["id"]), "bold"), " removed"))

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli import moments
+from gnomon.cli.arguments import ArgumentsOption, given_arguments
 from gnomon.cli.exits import BadUsage, SomeFailed
 from gnomon.cli.jobs import next_run, policy_text
 from gnomon.cli.nodes import say_if_nobody_fires
@@ -25,6 +26,7 @@ from gnomon.cli.until import UntilOption, moment_of
 from gnomon.domain.change import Author, Origin
 from gnomon.domain.declaration import check_policies
 from gnomon.errors import ChangeRefused, GnomonError, InvalidInput
+from gnomon.operations.audit import arguments_in_words
 from gnomon.operations.preview import ChangePreview, Preview
 from gnomon.scheduler import Scheduler
 
@@ -47,6 +49,7 @@ Examples:
   gnomon set tick interval minutes=5 --yes
   gnomon set tick interval minutes=1 --until 2h --reason "watching the queue"
   gnomon set tick --max-instances 2 --misfire-grace-time 60 --no-coalesce
+  gnomon set acme-report --arg tenant=acme-europe
 
 Kinds and their arguments:
 
@@ -69,6 +72,7 @@ def set_(
     max_instances: Annotated[
         int | None, typer.Option("--max-instances", metavar="NUMBER", help="How many runs may be active at once.")
     ] = None,
+    arguments: ArgumentsOption = None,
     until: UntilOption = None,
     reason: ReasonOption = None,
     yes: YesOption = False,
@@ -78,7 +82,7 @@ def set_(
 ) -> None:
     policies = _policies(misfire_grace_time, coalesce, max_instances)
     author = author_of(reason)
-    if kind is None and not policies:
+    if kind is None and not policies and not arguments:
         raise BadUsage("say what to set: a kind with its arguments, or an option; `gnomon set --help` shows them")
     with opened(store, app) as scheduler:
         before = scheduler.get_job(job)
@@ -87,6 +91,8 @@ def set_(
         comparison = None
         if kind is not None:
             comparison = _comparison(scheduler, before, kind, trigger_arguments(kind, words or []))
+        if arguments:
+            policies["kwargs"] = _with_arguments(scheduler, before, arguments)
         differing = {name: value for name, value in policies.items() if before[name] != value}
         if comparison is None and not differing:
             _say_nothing_changed(before, as_json)
@@ -210,12 +216,26 @@ def _show_difference(
     if comparison is not None:
         _compare_triggers(table, before, comparison)
     for name, value in policies.items():
-        unit = " s" if name == "misfire_grace_time" else ""
-        table.add_row(name.replace("_", " "), policy_text(before[name], unit), Text(policy_text(value, unit), "green"))
+        sides = [_value_text(name, side) for side in (before[name], value)]
+        table.add_row(name.replace("_", " "), sides[0], Text(sides[1], "green"))
     console.print(table)
     if before["state"] == "paused":
         console.print(Text("It is paused and stays so: nothing fires until `gnomon resume`.", "yellow"))
     console.print()
+
+
+def _with_arguments(scheduler: Scheduler, before: dict[str, Any], given: list[str]) -> dict[str, Any]:
+    """The job's arguments with those that were given; the others stay."""
+    if before["task"] is None:
+        raise InvalidInput("--arg", given[0], "only a job that was added for a task has arguments here")
+    changed = {**(before["kwargs"] or {}), **given_arguments(scheduler, before["task"], given)}
+    return scheduler.check_arguments(before["task"], changed)
+
+
+def _value_text(name: str, value: Any) -> str:
+    if name == "kwargs":
+        return in_one_line(arguments_in_words(value))
+    return policy_text(value, " s" if name == "misfire_grace_time" else "")
 
 
 def _compare_triggers(table: Table, before: dict[str, Any], comparison: ChangePreview) -> None:

@@ -11,6 +11,7 @@ from gnomon.errors import (
     JobNotFound,
     RunNotFound,
     TargetError,
+    TaskNotFound,
     TokenNotFound,
 )
 
@@ -27,7 +28,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 refused or failed (store not reachable, change refused, run failed) · "
-    "2 bad input · 3 no such job, run or token"
+    "2 bad input · 3 no such job, run, task or token"
 )
 
 
@@ -49,7 +50,7 @@ class SomeFailed(GnomonError):
 
 def exit_code_of(error: GnomonError) -> ExitCode:
     """The exit code that stands for an error."""
-    if isinstance(error, JobNotFound | RunNotFound | ChangeNotFound | TokenNotFound):
+    if isinstance(error, JobNotFound | RunNotFound | ChangeNotFound | TaskNotFound | TokenNotFound):
         return ExitCode.NOT_FOUND
     if isinstance(error, InvalidInput | TargetError | BadUsage):
         return ExitCode.BAD_INPUT

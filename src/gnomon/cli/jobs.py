@@ -33,7 +33,7 @@ from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.domain.override import Override
 from gnomon.domain.triggers import zone
 from gnomon.errors import InvalidTrigger
-from gnomon.operations.audit import value_in_words
+from gnomon.operations.audit import arguments_in_words, value_in_words
 from gnomon.operations.read import run_dict
 from gnomon.scheduler import Scheduler
 
@@ -219,6 +219,10 @@ def _facts(job: dict[str, Any], overrides: Mapping[str, Override], now: datetime
         text = Text(policy_text(job[field], unit))
         table.add_row(field.replace("_", " "), _with_default(text, job, overrides.get(field), now))
     table.add_row("executor", str(job["executor"]))
+    if job["task"] is not None:
+        table.add_row("task", in_one_line(job["task"]))
+        text = Text(in_one_line(arguments_in_words(job["kwargs"])))
+        table.add_row("arguments", _with_default(text, job, overrides.get("kwargs"), now))
     table.add_row("source", _source(job["source"]))
     table.add_row("token", str(job["token"]))
     return table
@@ -257,7 +261,8 @@ def _with_default(text: Text, job: Mapping[str, Any], override: Override | None,
     by = f"changed by {override.author.actor} {moments.distance(override.changed_at, now)}"
     if override.author.reason:
         by += f": {override.author.reason}"
-    lines = [Text(in_one_line(f"the code says {value_in_words(override.field, said)}"), "yellow")]
+    whose = "the code says" if job["task"] is None else "it was added with"
+    lines = [Text(in_one_line(f"{whose} {value_in_words(override.field, said)}"), "yellow")]
     if entry["moved"]:
         before = value_in_words(override.field, override.base)
         moved = f"it said {before} when this was changed: `gnomon keep` or `gnomon revert`"

@@ -28,6 +28,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.util import undefined
 
 from gnomon.domain.run import RunState
+from gnomon.domain.schedule import JobRow, Schedule
 from gnomon.domain.triggers import KINDS, build, ensure_fires, next_fire
 from gnomon.engine.apscheduler_private import AdaptedScheduler, new_job, schedule_of
 from gnomon.engine.cancellations import Cancellations
@@ -351,6 +352,36 @@ class Engine(AdaptedScheduler):
         with self.writing():
             self.store_job(job, jobstore, replace_existing)
         return job
+
+    def add_schedule(self, schedule: Schedule, next_run_time: datetime | None) -> JobRow | None:
+        """Store a job whose code need not be here; ``None`` if the id exists."""
+        with self.writing():
+            row = self.job_store.add_schedule(schedule, next_run_time)
+            if row is not None:
+                self.tell_added(schedule.job_id, _ALIAS)
+            return row
+
+    def restore(self, row: JobRow) -> bool:
+        """Store a row as it was, byte for byte, whatever it holds; ``False`` if the id exists."""
+        with self.writing():
+            is_stored = self._store.schedules.restore(row)
+            if is_stored:
+                self.tell_added(row.id, _ALIAS)
+            return is_stored
+
+    def pass_over(self, job_id: str) -> None:
+        """A job goes: what was due and nobody has claimed will not run, and a line says so."""
+        with self.writing():
+            job = self.job_store.lookup_job(job_id)
+            if job is not None:
+                pass_over(self._store, job_id, job.trigger, job.next_run_time, self._now())
+
+    def replace_arguments(self, job_id: str, kwargs: Mapping[str, Any]) -> Job:
+        """Give a job other keyword arguments. Its code need not be here: nothing is checked against it."""
+        with self.writing():
+            job, alias = self.find_job(job_id, None)
+            job.kwargs = dict(kwargs)
+            return self.write_back(job, alias, {})
 
     def modify_job(self, job_id: str, jobstore: str | None = None, **changes: Any) -> Job:
         """APScheduler's ``modify_job``; a new trigger without a next run time gets one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from gnomon.operations.read import words_for
 _TRIGGER = frozenset({"trigger", "trigger_args"})
 #: Told by the action, as it says all.
 _SAID = {"pause": "paused", "resume": "resumed", "import": "imported", "adopt": "adopted"}
+#: The job itself came or went.
+_WHOLE = {"add": "added", "remove": "removed"}
 _OF_RUN = {"run": "started run", "cancel": "cancelled run", "retry": "tried again run"}
 _POLICY_WORDS = {True: "yes", False: "no", None: "no limit"}
 
@@ -35,17 +38,32 @@ def value_in_words(field: str, value: Any) -> str:
     """What a field was set to, for people. A trigger is ``[kind, arguments]``."""
     if field == "trigger":
         return words_for(*value) if value and value[0] is not None else "nothing"
+    if field == "kwargs":
+        return arguments_in_words(value)
     if isinstance(value, bool) or value is None:
         return _POLICY_WORDS[value]
     return f"{value} s" if field == "misfire_grace_time" else str(value)
 
 
+def arguments_in_words(kwargs: Mapping[str, Any] | None) -> str:
+    """Arguments of a job in one line, as they are written for ``--arg``."""
+    if kwargs is None:
+        return "not known"
+    texts = [
+        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in kwargs.items()
+    ]
+    return " ".join(texts) or "none"
+
+
 def change_in_words(change: Change) -> str:
     """What a change changed, for people, in one line: ``at 03:00 every day, UTC → every 5 minutes``."""
-    if set(change.after) == {"enabled"} and change.action in _SAID:
+    if change.action in _SAID and (set(change.after) == {"enabled"} or not change.before):
         return _SAID[change.action]
     if change.run_id is not None:
         return f"{_OF_RUN.get(change.action, change.action)} {change.run_id}"
+    if change.action in _WHOLE:
+        return _whole_in_words(change)
     if "undone" in change.after:
         first = [f"undid change {change.after['undone']}"]
     else:
@@ -60,6 +78,16 @@ def change_in_words(change: Change) -> str:
     return ", ".join([*first, *parts]) or _SAID.get(change.action, change.action)
 
 
+def _whole_in_words(change: Change) -> str:
+    said, side = _WHOLE[change.action], change.after if change.action == "add" else change.before
+    parts = [f"undid change {change.after['undone']}: {said}" if "undone" in change.after else said]
+    if side.get("trigger") is not None:
+        parts.append(value_in_words("trigger", [side["trigger"], side["trigger_args"]]))
+    if side.get("task") is not None:
+        parts.append(f"{side['task']} {arguments_in_words(side['kwargs'])}")
+    return ", ".join(parts)
+
+
 def _trigger_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     sides = [[side.get("trigger"), side.get("trigger_args", {})] for side in (before, after)]
     return " → ".join(value_in_words("trigger", side) for side in sides)
@@ -68,4 +96,5 @@ def _trigger_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> st
 def _short(name: str, value: Any) -> str:
     if name == "expires_at":
         return "never" if value is None else str(value)
-    return value_in_words(name, value) if isinstance(value, bool | int | None) else str(value)
+    is_known = name == "kwargs" or isinstance(value, bool | int | None)
+    return value_in_words(name, value) if is_known else str(value)

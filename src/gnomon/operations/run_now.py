@@ -11,7 +11,7 @@ from gnomon.domain.run import Cause, RunState
 from gnomon.domain.steering import check_key
 from gnomon.errors import ChangeRefused, JobNotFound, StoreUnavailable
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict, read_job
+from gnomon.operations.read import NO_CODE, JobDict, read_job, reruns_lost, runnable
 
 #: For so long, a request that is repeated with its key is known as the same.
 KEY_KEPT = timedelta(days=1)
@@ -46,6 +46,8 @@ def check_can_run(context: Context, job: JobDict) -> None:
     """Raises ``ChangeRefused`` for a job that nobody could run now. Its row is locked, so the count stays true."""
     job_id = job["id"]
     if job["state"] == "quarantined":
+        raise ChangeRefused(f"job {job_id!r} cannot run: {job['problem']}")
+    if job["problem"] is not None and job["problem"] != NO_CODE:
         raise ChangeRefused(f"job {job_id!r} cannot run: {job['problem']}")
     if job["problem"] is not None:
         raise ChangeRefused(f"job {job_id!r} cannot run: no node has code for it; start one that declares it")
@@ -115,7 +117,7 @@ class _Started:
                 cause=Cause.MANUAL,
                 node=None,
                 not_before=now,
-                rerun_lost=bool(declaration and declaration.base.get("rerun_lost")),
+                rerun_lost=reruns_lost(declaration.base if declaration else {}, runnable(self._context)),
             )
             (run_id,) = store.ledger.insert([line], at=now)
             if run_id is not None:

@@ -12,10 +12,15 @@ from gnomon.operations.change import carry_out
 from gnomon.operations.changing import Changing
 from gnomon.operations.ports import Context
 from gnomon.operations.read import JobDict
+from gnomon.operations.remove_job import remove_job, restore_job
+
+#: Undoing one of these removes the job.
+ADDITIONS = frozenset({"add", "import"})
 
 
 def undo_change(context: Context, change_id: int, author: Author, *, if_token: str | None = None) -> JobDict:
-    """Set the fields that a change changed back to what they were before it, and return the job.
+    """Set the fields that a change changed back to what they were before it, and return the job. A job that was removed
+    is added again; one that was added is removed, and returned as it stood.
 
     Raises ``ChangeNotFound``, and ``ChangeRefused`` where there is nothing to go back to, or a later change stands in
     the way: what somebody did since is not undone with it. Otherwise as ``change_job``.
@@ -24,6 +29,17 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
     if found is None:
         raise ChangeNotFound(change_id)
     change = found
+    if change.action in ADDITIONS:
+        return remove_job(
+            context,
+            change.job_id,
+            author,
+            if_token=if_token,
+            undone=change.id,
+            check=lambda job: _refuse_if_changed_since(context, change, job),
+        )
+    if change.action == "remove":
+        return restore_job(context, change, author)
 
     def work(key: str) -> JobDict:
         changing = Changing(context, change.job_id, author)

@@ -34,7 +34,7 @@ def periodic_tasks(store: Store) -> list[PeriodicTask]:
     ``StoreUnavailable`` where there are no such tables.
     """
     with reading_only(store) as database, database.read() as session:
-        if not inspect(session.connection).has_table(_TASKS):
+        if not inspect(session.connection()).has_table(_TASKS):
             raise StoreUnavailable(
                 f"{store.shown_url} has no table {_TASKS}; give the database that your Django project keeps "
                 "django-celery-beat in"
@@ -46,7 +46,7 @@ def periodic_tasks(store: Store) -> list[PeriodicTask]:
 
 def _rows(session: Session, table: str) -> dict[int, Row]:
     """Rows by id. Older versions lack some tables and columns."""
-    found = inspect(session.connection)
+    found = inspect(session.connection())
     if not found.has_table(table):
         return {}
     columns = [column["name"] for column in found.get_columns(table)]

@@ -357,6 +357,9 @@ class Ledger:
 
     def last_runs(self, job_ids: Sequence[str] | None = None) -> dict[str, Run]:
         """The newest run of each job, by scheduled time. Jobs that never had one are left out."""
+        batch = self._database.batch
+        if batch is not None and job_ids is not None and batch.holds(job_ids):
+            return {job_id: batch.last_runs[job_id] for job_id in job_ids if job_id in batch.last_runs}
         dialect = self._database.dialect
         if job_ids is None:
             source, parameters = "(SELECT id FROM apscheduler_jobs)", {}

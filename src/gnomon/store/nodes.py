@@ -99,6 +99,9 @@ class Nodes:
     def manifest(self) -> Manifest | None:
         """What living nodes have code for; where none lives, what the node seen last had; ``None`` where there never
         was one."""
+        batch = self._database.batch
+        if batch is not None:
+            return batch.manifest
         statement = (
             "SELECT manifest FROM gnomon_nodes WHERE state = 'alive' OR id = "
             "(SELECT id FROM gnomon_nodes WHERE NOT EXISTS (SELECT 1 FROM gnomon_nodes WHERE state = 'alive') "
@@ -107,6 +110,13 @@ class Nodes:
         with self._database.read() as session:
             digests = set(session.execute(statement).scalars())
             return self._merged(frozenset(digests)) if digests else None
+
+    def manifest_of(self, digest: str) -> Manifest:
+        """What a node's digest stands for; nothing where that is not known any more."""
+        statement = "SELECT content FROM gnomon_manifests WHERE digest = :digest"
+        with self._database.read() as session:
+            content = session.execute(statement, {"digest": digest}).scalar()
+        return Manifest() if content is None else Manifest.from_json(content)
 
     def _merged(self, digests: frozenset[str]) -> Manifest:
         """A set is named by its digest, so what was read once stays true."""

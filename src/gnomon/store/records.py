@@ -27,6 +27,9 @@ class Records:
 
     def declarations(self, job_ids: Sequence[str] | None = None) -> dict[str, StoredDeclaration]:
         """What is stored of the declarations, of some jobs or of all."""
+        batch = self._database.batch
+        if batch is not None and job_ids is not None and batch.holds(job_ids):
+            return {job_id: batch.declarations[job_id] for job_id in job_ids if job_id in batch.declarations}
         condition, parameters = self._of_jobs(job_ids)
         statement = f"SELECT job_id, base, token, declared_at, superseded FROM gnomon_declarations {condition}"
         with self._database.read() as session:
@@ -67,11 +70,20 @@ class Records:
     def remember_token(self, job_id: str, token: str) -> None:
         """Gnomon wrote this schedule itself."""
         statement = "UPDATE gnomon_declarations SET token = :token WHERE job_id = :job_id"
+        values = {"job_id": job_id, "token": token}
+        batch = self._database.batch
+        if batch is not None and job_id in batch.declarations:
+            batch.declarations[job_id] = batch.declarations[job_id]._replace(token=token)
+            batch.write(statement, values)
+            return
         with self._database.transaction("change") as session:
-            session.execute(statement, {"job_id": job_id, "token": token})
+            session.execute(statement, values)
 
     def overrides(self, job_ids: Sequence[str] | None = None) -> dict[str, dict[str, Override]]:
         """Overrides by job and field."""
+        batch = self._database.batch
+        if batch is not None and job_ids is not None and batch.holds(job_ids):
+            return {job_id: dict(batch.overrides[job_id]) for job_id in job_ids if job_id in batch.overrides}
         condition, parameters = self._of_jobs(job_ids)
         statement = (
             "SELECT job_id, field, value, base, actor, origin, reason, changed_at, expires_at "
@@ -111,6 +123,11 @@ class Records:
             "changed_at": to_micros(override.changed_at),
             "expires_at": None if override.expires_at is None else to_micros(override.expires_at),
         }
+        batch = self._database.batch
+        if batch is not None and override.job_id in batch.rows:
+            batch.overrides.setdefault(override.job_id, {})[override.field] = override
+            batch.write(statement, values)
+            return
         with self._database.transaction("change") as session:
             session.execute(statement, values)
 
@@ -173,6 +190,10 @@ class Records:
             "token": change.token,
             "run_id": change.run_id,
         }
+        batch = self._database.batch
+        if batch is not None:
+            batch.write(statement, values)
+            return
         with self._database.transaction("change") as session:
             session.execute(statement, values)
 

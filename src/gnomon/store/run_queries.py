@@ -43,15 +43,18 @@ class RunQueries:
     def outlines(self, job_ids: Sequence[str], *, each: int) -> dict[str, list[RunOutline]]:
         """The last ``each`` runs of each job, oldest first. Jobs that never had one are left out."""
         dialect = self._database.dialect
-        # The bound is looked up once a job; from there on each row is one that is wanted.
+        # Step by step down the unique index, from each run to the one before. A bound on the times would do on SQLite;
+        # PostgreSQL expects a third of the table above any bound that it does not know, and would read it whole.
+        before = "SELECT max(k.scheduled_at) FROM gnomon_runs k WHERE k.job_id ="
         statement = (
-            "WITH jobs AS MATERIALIZED (SELECT j.id, (SELECT k.scheduled_at FROM gnomon_runs k WHERE k.job_id = j.id "
-            f"ORDER BY k.scheduled_at DESC LIMIT 1 OFFSET :skip) AS oldest FROM {dialect.rows('ids', {'id': 'text'})} "
-            "AS j) SELECT r.id, r.job_id, r.state, r.scheduled_at, r.started_at, r.finished_at FROM jobs "
-            f"JOIN gnomon_runs r ON r.job_id = jobs.id AND r.scheduled_at >= coalesce(jobs.oldest, {_BEFORE_ALL}) "
-            "ORDER BY r.job_id, r.scheduled_at"
+            f"WITH RECURSIVE walk(job, at, place) AS (SELECT j.id, ({before} j.id), 1 "
+            f"FROM {dialect.rows('ids', {'id': 'text'})} AS j "
+            f"UNION ALL SELECT w.job, ({before} w.job AND k.scheduled_at < w.at), w.place + 1 "
+            "FROM walk w WHERE w.place < :each AND w.at IS NOT NULL) "
+            "SELECT r.id, r.job_id, r.state, r.scheduled_at, r.started_at, r.finished_at FROM walk "
+            "JOIN gnomon_runs r ON r.job_id = walk.job AND r.scheduled_at = walk.at ORDER BY r.job_id, r.scheduled_at"
         )
-        parameters = {"ids": dialect.table([[job_id] for job_id in sorted(set(job_ids))]), "skip": each - 1}
+        parameters = {"ids": dialect.table([[job_id] for job_id in sorted(set(job_ids))]), "each": each}
         found: dict[str, list[RunOutline]] = {}
         with self._database.read() as session:
             for row in session.execute(statement, parameters):

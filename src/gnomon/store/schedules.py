@@ -29,10 +29,10 @@ class Schedules:
         """Make the table as APScheduler makes it, if there is none."""
         with self._database.read() as session:
             # Callers hold locks of APScheduler's, which writers wait for: look before waiting to write.
-            if inspect(session.connection).has_table(jobs.name):
+            if inspect(session.connection()).has_table(jobs.name):
                 return
         with self._database.transaction("create") as session:
-            jobs.create(session.connection, checkfirst=True)
+            jobs.create(session.connection(), checkfirst=True)
 
     def due(self, now: datetime, *, exclude: Collection[str], limit: int) -> list[JobRow]:
         """Rows due at ``now``, the longest overdue first. In a transaction they are locked, passing over those that
@@ -80,6 +80,18 @@ class Schedules:
     def lock(self, job_id: str) -> JobRow | None:
         """One row, that nobody else can write until the open transaction ends."""
         return self._one(job_id, lock=self._database.dialect.lock)
+
+    def lock_all(self, job_ids: Sequence[str]) -> dict[str, JobRow | None]:
+        """Several rows by id, as by ``lock``, in the order of their ids; ``None`` for those that there are not."""
+        dialect = self._database.dialect
+        statement = (
+            f"SELECT id, next_run_time, job_state FROM apscheduler_jobs WHERE {dialect.among('id', 'ids', 'text')} "
+            f"{dialect.lock_in_order}"
+        )
+        found: dict[str, JobRow | None] = dict.fromkeys(job_ids)
+        with self._database.read() as session:
+            rows = session.execute(statement, {"ids": dialect.array(job_ids)})
+            return found | {row[0]: JobRow._make(row) for row in rows}
 
     def some(self, job_ids: Sequence[str]) -> dict[str, JobRow]:
         """Several rows by id."""
@@ -179,6 +191,14 @@ class Schedules:
                 self._database.announce()
             return inserted
 
+    def restore(self, row: JobRow) -> bool:
+        """Add a row as it was; ``False`` if the id exists."""
+        with self._database.transaction("insert") as session:
+            inserted = session.execute(_INSERT, row._asdict()).rowcount == 1
+            if inserted:
+                self._database.announce()
+            return inserted
+
     def replace(self, row: JobRow, next_run_time: datetime | None, job_state: bytes) -> bool:
         """Compare and set: write only if the row still holds the bytes that were read."""
         statement = (
@@ -191,6 +211,15 @@ class Schedules:
             "job_state": job_state,
             "old_state": row.job_state,
         }
+        batch = self._database.batch
+        held = None if batch is None else batch.rows.get(row.id)
+        if batch is not None and held is not None:
+            if held.job_state != row.job_state:
+                return False
+            batch.rows[row.id] = JobRow(row.id, _seconds(next_run_time), job_state)
+            batch.write(statement, values)
+            self._database.announce()
+            return True
         with self._database.transaction("replace") as session:
             replaced = session.execute(statement, values).rowcount == 1
             if replaced:
@@ -217,6 +246,9 @@ class Schedules:
             return self._database.dialect.advance_jobs(session, values)
 
     def _one(self, job_id: str, lock: str) -> JobRow | None:
+        batch = self._database.batch
+        if batch is not None and job_id in batch.rows:
+            return batch.rows[job_id]
         statement = f"SELECT id, next_run_time, job_state FROM apscheduler_jobs WHERE id = :id {lock}"
         with self._database.read() as session:
             row = session.execute(statement, {"id": job_id}).one_or_none()
@@ -225,7 +257,7 @@ class Schedules:
 
 def _quoted(session: Session, table: str) -> str:
     """The name of a table as SQL; what stands before a dot is a schema, where there are any."""
-    dialect = session.connection.dialect
+    dialect = session.connection().dialect
     parts = [table] if dialect.name == "sqlite" else table.split(".", 1)
     return ".".join(dialect.identifier_preparer.quote_identifier(part) for part in parts)
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, QueuePool, create_engine, event
+from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine, event
 
 from gnomon.errors import StoreUnavailable, escaped
 from gnomon.store.feed import Feed
@@ -34,7 +34,9 @@ INSERTED_RUN_COLUMNS = (
 
 def make_engine(url: URL, lock_timeout: float) -> Engine:
     """An engine whose connections are in WAL mode and survive a loss of power (``synchronous=FULL``)."""
-    engine = create_engine(url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60)
+    engine = create_engine(
+        url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60, pool_use_lifo=True
+    )
 
     def configure(connection: Any, _record: object) -> None:
         # The driver must not begin transactions by itself: it would begin them deferred.
@@ -47,7 +49,6 @@ def make_engine(url: URL, lock_timeout: float) -> Engine:
         cursor.close()
 
     event.listen(engine, "connect", configure)
-    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -60,13 +61,7 @@ def make_reading_engine(url: URL, lock_timeout: float) -> Engine:
             f"file:{file}?mode=ro", uri=True, timeout=lock_timeout, isolation_level=None, check_same_thread=False
         )
 
-    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=QueuePool)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("gnomon_begin", "BEGIN"))
+    return create_engine("sqlite+pysqlite://", creator=connect, poolclass=QueuePool)
 
 
 class SqliteDialect:
@@ -75,11 +70,10 @@ class SqliteDialect:
     long the time-out."""
 
     name = "sqlite"
-    write_options: Mapping[str, Any] = {"gnomon_begin": "BEGIN IMMEDIATE"}
-    read_options: Mapping[str, Any] = {}
     has_clock = False
     skip_locked = ""
     lock = ""
+    lock_in_order = ""
 
     # Here, they would count as connections of the child that hold the parent's locks.
     closes_inherited_connections = True
@@ -101,6 +95,15 @@ class SqliteDialect:
             yield
         finally:
             self._lock.release()
+
+    def begin_writing(self, connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute("BEGIN IMMEDIATE")
+
+    def begin_reading(self, connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute("BEGIN")
+
+    def end_reading(self, connection: PoolProxiedConnection) -> None:
+        """Nothing of it stays with the connection."""
 
     def working(self) -> AbstractContextManager[None]:
         return self._gate.working()

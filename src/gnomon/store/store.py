@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from gnomon.errors import InvalidInput, StoreUnavailable
 from gnomon.store import postgresql, schema, sqlite
+from gnomon.store.batch import Batch
 from gnomon.store.credentials import Credentials
 from gnomon.store.database import Clock, CommitUncertain, Database
 from gnomon.store.group_commit import GroupCommit
@@ -60,7 +61,7 @@ class Store:
         self.run_queries = RunQueries(self.database)
         self.run_output = RunOutput(self.database)
         self.steering = Steering(self.database)
-        self._changes = GroupCommit(self.database, "change")
+        self._changes = GroupCommit(self.database, "change", self._read_ahead)
         self._opening = threading.Lock()
         self._opened = False
         self.database.in_child(self._forked)
@@ -92,6 +93,18 @@ class Store:
         Returns what ``work`` returned, after the commit. Raises what it raised: then it has written nothing.
         """
         return self._changes.run(job_id, work)
+
+    def _read_ahead(self, job_ids: list[str]) -> Batch:
+        # The locks first: what is read after them stands until the transaction ends.
+        rows = self.schedules.lock_all(job_ids)
+        return Batch(
+            rows=rows,
+            declarations=self.records.declarations(job_ids),
+            overrides=self.records.overrides(job_ids),
+            last_runs=self.ledger.last_runs(job_ids),
+            manifest=self.nodes.manifest(),
+            now=self.database.now(),
+        )
 
     def settle(self, error: StoreUnavailable, job_id: str, is_written: Callable[[], bool]) -> bool:
         """Whether a transaction that locked a job's row, and ended in ``error``, was committed all the same.

@@ -51,10 +51,10 @@ def survey(store: Store, table: str = JOBS_TABLE) -> Survey:
 
 def _tables(session: Session) -> tuple[list[str], list[str]]:
     """Tables of APScheduler's shape, those of other schemas with the schema's name; and Gnomon's."""
-    found = inspect(session.connection)
+    found = inspect(session.connection())
     shaped, own = [], []
     for schema in found.get_schema_names():
-        if schema.startswith(_SYSTEM_SCHEMAS) or (session.connection.dialect.name == "sqlite" and schema != "main"):
+        if schema.startswith(_SYSTEM_SCHEMAS) or (session.connection().dialect.name == "sqlite" and schema != "main"):
             continue
         is_default = schema in ("main", found.default_schema_name)
         for (_, name), columns in found.get_multi_columns(schema=None if is_default else schema).items():

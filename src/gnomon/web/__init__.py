@@ -13,10 +13,10 @@ Where what stands::
     templates/       a page each; ``templates/macros/`` has the parts: badge, moment, strip, table, form, dialog
 
 **A page** is a module with ``router(pages)``; name it in ``application.PARTS`` and, if people go there by themselves,
-in ``navigation.py``. Its routes demand a role with ``needs(...)`` and return ``pages.answer(request, "name.html", ...)``.
+in ``navigation.py``. Its routes demand a role with ``needs(...)`` and return ``pages.answer(request, "a.html", ...)``.
 Its template extends ``base.html``.
 
-**What updates itself** stands in an element with an ``id`` and ``data-live="change run runs nodes"`` (which of the events
+**What updates itself** stands in an element with an ``id`` and ``data-live="change run nodes"`` (which of the events
 of the live stream concern it): when something moves, the script reads the page anew and morphs these elements. No
 fragment has an address of its own. Lists whose rows come and go are marked ``data-hold`` and their rows have ids: while
 somebody points at one, no row moves. Forms that people fill in stand outside of ``data-live``.
