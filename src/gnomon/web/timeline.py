@@ -103,7 +103,7 @@ def timeline(jobs: Sequence[Mapping[str, Any]], now: datetime, zone: tzinfo) -> 
     highest = max(counts.values(), default=1)
     columns = tuple(_column(at, count, round(count / highest * HEIGHT, 1), now) for at, count in sorted(counts.items()))
     busiest = max(columns, key=lambda column: column.count, default=None)
-    is_herd = busiest is not None and busiest.count >= _HERD and busiest.count >= 2 * _median(columns)
+    is_herd = busiest is not None and busiest.count >= max(_HERD, 2 * _usual(columns))
     return Timeline(lanes, columns, _hours(now, zone), more, busiest if is_herd else None, len(found))
 
 
@@ -203,6 +203,7 @@ def _percent(span: timedelta) -> float:
     return round(span / SPAN * 100, 2)
 
 
-def _median(columns: Sequence[Column]) -> int:
-    counts = sorted(column.count for column in columns)
+def _usual(columns: Sequence[Column]) -> int:
+    """How many jobs start at once in most quarters of an hour, leaving out the busiest."""
+    counts = sorted(column.count for column in columns)[:-1]
     return counts[len(counts) // 2] if counts else 0
