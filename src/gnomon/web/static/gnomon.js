@@ -115,8 +115,15 @@ document.addEventListener("htmx:before:swap", (event) => {
   ctx.isGood = true;
   const date = Date.parse(ctx.response.headers.get("x-gnomon-now") ?? "");
   if (date) ahead = date - Date.now();
+  keepOpen(tasks);
   keepStill(tasks);
 });
+// What somebody has unfolded stays so.
+function keepOpen(tasks) {
+  for (const opened of all("details[open][id]")) {
+    for (const task of tasks) find(`#${CSS.escape(opened.id)}`, task.fragment)?.setAttribute("open", "");
+  }
+}
 document.addEventListener("htmx:after:swap", () => { tellTimes(); equip(); });
 
 // Nothing moves under the pointer: while it rests on a list, or the focus is in it, its rows keep their places. What they
