@@ -29,6 +29,8 @@ WORDS = {
     "run-retried": ("Run ", " is queued for its next attempt."),
     "together": ("Done for ", "."),
     "signed-in": ("Signed in as ", "."),
+    "revoked": ("The token of ", " opens nothing any more."),
+    "signed-out-everywhere": ("Signed out everywhere", "."),
     "signed-out": ("Signed out", "."),
 }
 

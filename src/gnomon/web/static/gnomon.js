@@ -320,9 +320,11 @@ document.addEventListener("htmx:after:swap", (event) => {
 document.addEventListener("click", (event) => {
   const dismiss = event.target.closest("[data-dismiss]");
   if (dismiss) dismiss.closest("[data-notice]").remove();
+  const copies = event.target.closest("[data-copies]");
+  if (copies) navigator.clipboard.writeText(document.getElementById(copies.dataset.copies).textContent).then(() => { find("span", copies).textContent = "Copied"; }, () => {});
   const opener = event.target.closest("[data-opens]");
   const dialog = opener && document.getElementById(opener.dataset.opens);
-  if (dialog) { event.preventDefault(); dialog.showModal(); }
+  if (dialog && !event.ctrlKey && !event.metaKey) { event.preventDefault(); dialog.showModal(); }
 });
 
 // Choosing rows.
@@ -343,9 +345,14 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("reset", () => setTimeout(countChosen));
 
+// What no event tells of, such as how late a node starts, is read now and then.
+for (const region of all("[data-often]")) {
+  setInterval(() => { if (region.isConnected) readSoon(); }, Number(region.dataset.often) * 1000);
+}
+
 // What only works with this script.
 function equip() {
-  for (const each of all("[data-dismiss], [data-choose-all]")) each.hidden = false;
+  for (const each of all(`[data-dismiss], [data-choose-all]${navigator.clipboard ? ", [data-copies]" : ""}`)) each.hidden = false;
   while (all("[data-notice]").length > 3) find("[data-notice]").remove();
   countChosen();
 }
