@@ -14,7 +14,7 @@ from tzlocal import get_localzone_name
 from gnomon.access.access import Access
 from gnomon.access.authentication import Identify
 from gnomon.domain.adoption import JOBS_TABLE, Candidate, Survey
-from gnomon.domain.change import Author, Change
+from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.crontab_file import CrontabJob
 from gnomon.domain.declaration import DEFAULT_MISFIRE_GRACE_TIME, Declaration, Retries
 from gnomon.domain.ledger import OutputPage
@@ -65,6 +65,7 @@ from gnomon.operations.preview import ChangePreview, Preview, preview_change, pr
 from gnomon.operations.watch import Watch
 from gnomon.settings import Settings
 from gnomon.store import Clock, SqlEngine, Store
+from gnomon.store.run_output import LARGEST_OUTPUT_PAGE
 from gnomon.store.survey import survey
 
 logger = logging.getLogger("gnomon")
@@ -581,10 +582,13 @@ class Scheduler:
         check_limit(limit)
         return self.store.run_output.page(run_id, after=after, limit=limit)
 
-    def output_tail(self, run_id: int, *, limit: int = 100) -> OutputPage:
-        """The last pieces that a run has written; go on from the page's ``after`` to follow it."""
+    def output_tail(
+        self, run_id: int, *, limit: int = 100, before: int | None = None, size: int = LARGEST_OUTPUT_PAGE
+    ) -> OutputPage:
+        """The last pieces that a run has written, of ``size`` characters at most; go on from the page's ``after`` to
+        follow it. ``before`` is the ``seq`` of a piece: the last ones before that."""
         check_limit(limit)
-        return self.store.run_output.tail(run_id, limit=limit)
+        return self.store.run_output.tail(run_id, limit=limit, before=before, size=size)
 
     def output_text(self, run_id: int) -> Iterator[str]:
         """All that a run has written, part by part: for a download of any size. Raises ``RunNotFound``."""
@@ -620,14 +624,17 @@ class Scheduler:
         actor: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        origins: Iterable[Origin] = (),
         before: int | None = None,
         limit: int = 50,
     ) -> list[Change]:
-        """The audit log, newest first: of a job, of an actor, between two times (inclusive).
+        """The audit log, newest first: of a job, of an actor, from some origins, between two times (inclusive).
 
         ``before`` is a change's id to page on from.
         """
-        return self.store.records.changes(job_id, actor=actor, since=since, until=until, before=before, limit=limit)
+        return self.store.records.changes(
+            job_id, actor=actor, since=since, until=until, origins=origins, before=before, limit=limit
+        )
 
     def change(self, change_id: int) -> Change:
         """One line of the audit log. Raises ``ChangeNotFound``."""

@@ -116,8 +116,15 @@ document.addEventListener("htmx:before:swap", (event) => {
   // Whose session has ended is led to another page.
   ctx.readAnew.status = ctx.response.raw.redirected ? 401 : ctx.response.status;
   if (ctx.readAnew.status !== 200) { event.preventDefault(); return; }
+  keepOpen(tasks);
   keepStill(tasks);
 });
+// What somebody has unfolded stays so.
+function keepOpen(tasks) {
+  for (const opened of all("details[open][id]")) {
+    for (const task of tasks) find(`#${CSS.escape(opened.id)}`, task.fragment)?.setAttribute("open", "");
+  }
+}
 document.addEventListener("htmx:after:swap", () => { tellTimes(); equip(); });
 
 // Nothing moves under the pointer: while it rests on a list, or the focus is in it, its rows keep their places. What they
@@ -313,9 +320,11 @@ document.addEventListener("htmx:after:swap", (event) => {
 document.addEventListener("click", (event) => {
   const dismiss = event.target.closest("[data-dismiss]");
   if (dismiss) dismiss.closest("[data-notice]").remove();
+  const copies = event.target.closest("[data-copies]");
+  if (copies) navigator.clipboard.writeText(document.getElementById(copies.dataset.copies).textContent).then(() => { find("span", copies).textContent = "Copied"; }, () => {});
   const opener = event.target.closest("[data-opens]");
   const dialog = opener && document.getElementById(opener.dataset.opens);
-  if (dialog) { event.preventDefault(); dialog.showModal(); }
+  if (dialog && !event.ctrlKey && !event.metaKey) { event.preventDefault(); dialog.showModal(); }
 });
 
 // Choosing rows.
@@ -336,9 +345,14 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("reset", () => setTimeout(countChosen));
 
+// What no event tells of, such as how late a node starts, is read now and then.
+for (const region of all("[data-often]")) {
+  setInterval(() => { if (region.isConnected) readSoon(); }, Number(region.dataset.often) * 1000);
+}
+
 // What only works with this script.
 function equip() {
-  for (const each of all("[data-dismiss], [data-choose-all]")) each.hidden = false;
+  for (const each of all(`[data-dismiss], [data-choose-all]${navigator.clipboard ? ", [data-copies]" : ""}`)) each.hidden = false;
   while (all("[data-notice]").length > 3) find("[data-notice]").remove();
   countChosen();
 }
