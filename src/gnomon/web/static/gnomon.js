@@ -68,6 +68,7 @@ function tellTimes() {
 // ------------------------------------------------------------------------------------------------ reading anew
 
 const SHORTEST_MS = 1000; // between two readings
+const LONGEST_MS = 20000; // some things come by time alone, without an event: a job is overdue, a node is silent
 const KINDS = ["change", "run", "runs", "nodes", "reset"];
 let isReading = false, isWanted = false, lastRead = 0, timer = 0, isHeld = false;
 
@@ -259,7 +260,9 @@ function signInHere() {
 if (body.dataset.events) {
   listen();
   setInterval(() => {
-    if (!document.hidden && !isSignedOut && stream && Date.now() - lastHeard > SILENCE_MS) { lose("server"); listen(); }
+    if (document.hidden || isSignedOut || !stream) return;
+    if (Date.now() - lastHeard > SILENCE_MS) { lose("server"); listen(); }
+    else if (!isLost && Date.now() - lastRead > LONGEST_MS) readSoon();
   }, 1000);
   let hiding = 0;
   document.addEventListener("visibilitychange", () => {
