@@ -8,6 +8,9 @@ Where what stands::
     asked.py         what comes with a request: forms, the zone and the theme that the reader likes
     notices.py       what was just done, said once, with its undo
     static_files.py  style, script, pictures: named by their content, kept for a year (``static_route.py`` sends them)
+    one_job.py, editor.py, new_job.py     a job, how one changes it, how one adds one
+    explanation.py, history.py            why it is as it is; its runs over time
+    trigger_form.py, argument_form.py, forecast.py, conflict.py   what the editor is made of, as plain values
     overview.py, jobs.py, together.py, steering.py, sign_in.py   a page or a group of actions each
     ledger.py, timeline.py, strip.py, standing.py                what pages show, as plain values
     templates/       a page each; ``templates/macros/`` has the parts: badge, moment, strip, table, form, dialog
