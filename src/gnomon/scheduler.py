@@ -61,7 +61,15 @@ from gnomon.operations import (
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
-from gnomon.operations.preview import ChangePreview, Preview, preview_change, preview_trigger
+from gnomon.operations.preview import (
+    ChangePreview,
+    Closeup,
+    Preview,
+    closeup,
+    due_beside,
+    preview_change,
+    preview_trigger,
+)
 from gnomon.operations.watch import Watch
 from gnomon.settings import Settings
 from gnomon.store import Clock, SqlEngine, Store
@@ -527,6 +535,16 @@ class Scheduler:
         zone = read.read_job(self._context, job_id)["timezone"]
         made = self._making(trigger, _with(expression, trigger_args))(zone)
         return preview_change(self._context, job_id, made, count=count)
+
+    def closeup(self, job_id: str, *, count: int = 5) -> Closeup:
+        """One stored job, its next fire times, and all that the code declares of it. Raises ``JobNotFound``."""
+        self.open()
+        return closeup(self._context, job_id, count=count)
+
+    def due_beside(self, moment: datetime, *, job_id: str = "") -> int:
+        """How many jobs other than ``job_id`` are next due in the same second; a thousand stands for more."""
+        self.open()
+        return due_beside(self._context, moment, job_id=job_id)
 
     # -- runs and changes
 

@@ -34,6 +34,7 @@ HOT: dict[str, Use] = {
     "due jobs but some": lambda store: store.schedules.due(NOON, exclude=("job 1",), limit=500),
     "next due job": lambda store: store.schedules.next_due(exclude=()),
     "next due job but some": lambda store: store.schedules.next_due(exclude=("job 1",)),
+    "jobs due at one time": lambda store: store.schedules.due_within(HOUR_AGO, NOON, besides="job 1", limit=1000),
     "one job": lambda store: store.schedules.get("job 1"),
     "some jobs": lambda store: store.schedules.some(["job 1", "job 2"]),
     "active runs": lambda store: store.ledger.active(["job 1", "job 2"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from gnomon.domain.change import Change
@@ -95,6 +96,6 @@ def _trigger_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> st
 
 def _short(name: str, value: Any) -> str:
     if name == "expires_at":
-        return "never" if value is None else str(value)
+        return "never" if value is None else f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     is_known = name == "kwargs" or isinstance(value, bool | int | None)
     return value_in_words(name, value) if is_known else str(value)

@@ -13,6 +13,7 @@ from gnomon.web import (
     changes,
     jobs,
     nodes,
+    one_job,
     overview,
     readable,
     run,
@@ -29,7 +30,10 @@ from gnomon.web.rendering import Pages
 #: The addresses that answer somebody whom nobody knows.
 PUBLIC = api.PUBLIC | {sign_in.PATH, static_files.PREFIX}
 #: Each has a ``router``.
-PARTS = (overview, jobs, together, steering, runs, run, changes, nodes, tokens, sign_in, static_route)
+PARTS = (
+    *(overview, jobs, together, one_job, steering, runs, run, changes, nodes, tokens),
+    *(sign_in, static_route),
+)
 
 
 def make_application(

@@ -18,8 +18,13 @@ _SECONDS = 60
 #: What can be said. ``{job}`` is set in type of its own by the template.
 WORDS = {
     "paused": ("Paused ", ". It does not fire until it is resumed."),
+    "paused-until": ("Paused ", ", for the time that you gave. It then returns to what the code says."),
     "resumed": ("Resumed ", ". The next run is counted from now."),
     "reverted": ("Returned ", " to what the code says."),
+    "kept": ("Kept ", " as it is, against what the code says now."),
+    "changed": ("Changed ", ". The next run is counted from now."),
+    "added": ("Added ", "."),
+    "removed": ("Removed ", ". Its runs and changes stay."),
     "unchanged": ("Nothing was to be changed of ", ": it already is like that."),
     "undone": ("Undone: ", " is as it was before."),
     "started": ("Started ", " once, now."),

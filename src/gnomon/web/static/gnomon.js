@@ -369,6 +369,25 @@ if (sheet && opener) {
   isOn.addEventListener("change", () => remember("keys", isOn.checked ? "on" : "off"));
 }
 
+// Small forms behind a button: the first field has the focus, one is open at a time, Esc closes.
+document.addEventListener("toggle", (event) => {
+  const opened = event.target;
+  if (!opened.matches?.("details.act") || !opened.open) return;
+  for (const other of all("details.act[open]")) if (other !== opened) other.open = false;
+  if (!find("[aria-invalid=true]", opened)) find("input:not([type=hidden]), button", opened)?.focus();
+}, true);
+function closeSmallForm() {
+  const open = find("details.act[open]");
+  if (!open) return false;
+  open.open = false;
+  find("summary", open).focus();
+  return true;
+}
+function press(element) {
+  element.focus();
+  if ("press" in element.dataset) element.click();
+}
+
 let isAfterG = false;
 function step(by) {
   const rows = all("[data-row]:not([data-gone])");
@@ -381,6 +400,9 @@ function step(by) {
 function inRow(selector) {
   return find(selector, document.activeElement?.closest("[data-row]") ?? document);
 }
+function visible(selector) {
+  return all(selector, document.activeElement?.closest("[data-row]") ?? document).find((each) => each.checkVisibility());
+}
 const KEYS = {
   "?": () => sheet?.showModal(),
   "/": () => find("[data-search]")?.focus(),
@@ -392,6 +414,7 @@ const KEYS = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
   const isWriting = event.target.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  if (event.key === "Escape" && !find("dialog[open]") && closeSmallForm()) return;
   if (event.key === "Escape" && isWriting) { event.target.blur(); return; }
   if (isWriting || (isOn && !isOn.checked) || find("dialog[open]")) return;
   if (isAfterG) {
@@ -399,7 +422,7 @@ document.addEventListener("keydown", (event) => {
     const place = find(`[data-go="${CSS.escape(event.key)}"]`);
     if (place) { event.preventDefault(); place.click(); return; }
   }
-  const act = KEYS[event.key] ?? (/^[a-z]$/.test(event.key) && inRow(`[data-key="${event.key}"]`) ? () => inRow(`[data-key="${event.key}"]`).focus() : null);
+  const act = KEYS[event.key] ?? (/^[a-z]$/.test(event.key) && visible(`[data-key="${event.key}"]`) ? () => press(visible(`[data-key="${event.key}"]`)) : null);
   if (act) { event.preventDefault(); act(); }
 });
 
