@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from gnomon.errors import InvalidInput, StoreUnavailable
 from gnomon.store import postgresql, schema, sqlite
 from gnomon.store.database import Clock, CommitUncertain, Database
+from gnomon.store.exceptions import Exceptions
 from gnomon.store.group_commit import GroupCommit
 from gnomon.store.ledger import Ledger
 from gnomon.store.nodes import Nodes
@@ -47,6 +48,7 @@ class Store:
         self.ledger = Ledger(self.database)
         self.records = Records(self.database)
         self.nodes = Nodes(self.database)
+        self.exceptions = Exceptions(self.database)
         self._changes = GroupCommit(self.database, "change")
         self._opening = threading.Lock()
         self._opened = False

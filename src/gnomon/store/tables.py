@@ -133,6 +133,23 @@ output = Table(
     Column("text", Text, nullable=False),
 )
 
+#: Who made an exception for one due time, and why; what is made of that time is its line in the ledger, written ahead.
+#: ``until`` is when neither the due time nor the time that it was moved to lies ahead any more.
+exceptions = Table(
+    "gnomon_exceptions",
+    metadata,
+    Column("job_id", Unicode(191), primary_key=True),
+    Column("scheduled_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("action", String(8), nullable=False),
+    Column("moved_to", BigInteger),
+    Column("until", BigInteger, nullable=False),
+    Column("actor", Unicode(191), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("reason", Unicode(1000)),
+    Column("made_at", BigInteger, nullable=False),
+    Index("ix_gnomon_exceptions_until", "until"),
+)
+
 #: A node shows that it lives by counting ``beat`` up. ``manifest`` names what it has code for.
 nodes = Table(
     "gnomon_nodes",
