@@ -32,7 +32,7 @@ from gnomon.executors import (
     run_command,
 )
 from gnomon.executors.contract import Executor
-from gnomon.operations import change, declare, defaults, import_crontab, read, run_now, undo
+from gnomon.operations import change, declare, defaults, exceptions, import_crontab, read, run_now, undo
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
 from gnomon.operations.preview import ChangePreview, Preview, preview_change, preview_trigger
@@ -331,6 +331,50 @@ class Scheduler:
         where a later change stands in the way, and as ``change_job`` does."""
         self.open()
         return undo.undo_change(self._context, change_id, author or Author(), if_token=if_token)
+
+    def skip_next(
+        self,
+        job_id: str,
+        *,
+        at: datetime | None = None,
+        if_token: str | None = None,
+        author: Author | None = None,
+    ) -> dict[str, Any]:
+        """Skip the run that would start next, or that of the due time ``at``, and only that; return the job.
+
+        The schedule, its token and its overrides stay as they are. The due time keeps its line in the ledger: it is
+        ``skipped``, and says by whom and why. Raises ``JobNotFound``, ``InvalidInput``, ``ChangeRefused``,
+        ``StaleToken`` or ``StoreError``; then nothing has changed.
+        """
+        self.open()
+        return exceptions.skip_next(self._context, job_id, author or Author(), at=at, if_token=if_token)
+
+    def move_next(
+        self,
+        job_id: str,
+        to: datetime,
+        *,
+        at: datetime | None = None,
+        if_token: str | None = None,
+        author: Author | None = None,
+    ) -> dict[str, Any]:
+        """Let the run that would start next, or that of the due time ``at``, start at ``to``; return the job.
+
+        ``to`` is still to come, and lies between the runs before and after it. Neither jitter nor a calendar applies to
+        it, and its grace time is counted from there. Otherwise as ``skip_next``.
+        """
+        self.open()
+        return exceptions.move_next(self._context, job_id, author or Author(), to=to, at=at, if_token=if_token)
+
+    def clear_exception(
+        self, job_id: str, at: datetime, *, if_token: str | None = None, author: Author | None = None
+    ) -> dict[str, Any]:
+        """Take back what ``skip_next`` or ``move_next`` made of the due time ``at``; return the job.
+
+        Raises as they do, and ``ChangeRefused`` where it has happened: the due time is over, or the run has started.
+        """
+        self.open()
+        return exceptions.clear_exception(self._context, job_id, at, author or Author(), if_token=if_token)
 
     def import_crontab(self, jobs: Sequence[CrontabJob], *, author: Author | None = None) -> list[str]:
         """Store lines of a crontab as paused command jobs; return the ids of those that were not stored.

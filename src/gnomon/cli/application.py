@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 import typer.main
 
-from gnomon.cli import changes, crontab, demo, doctor, jobs, preview, running, runs, serving
+from gnomon.cli import changes, crontab, demo, doctor, exceptions, jobs, preview, running, runs, serving
 from gnomon.cli.changes import SomeFailed
 from gnomon.cli.database import db
 from gnomon.cli.exits import EXIT_CODES, ExitCode, exit_code_of
@@ -45,7 +45,15 @@ def _flowing(text: str) -> str:
 
 _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     _LOOK: {"jobs": jobs.jobs, "show": jobs.show, "runs": runs.runs, "logs": runs.logs, "preview": preview.preview},
-    _CHANGE: {"set": changes.set_, "pause": changes.pause, "resume": changes.resume, "run": running.run},
+    _CHANGE: {
+        "set": changes.set_,
+        "pause": changes.pause,
+        "resume": changes.resume,
+        "skip": exceptions.skip,
+        "move": exceptions.move,
+        "clear": exceptions.clear,
+        "run": running.run,
+    },
     _SERVE: {"serve": serving.serve, "node": serving.node, "web": serving.web, "demo": demo.demo},
     _KEEP: {"doctor": doctor.doctor, "import-crontab": crontab.import_crontab},
 }

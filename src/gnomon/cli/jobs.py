@@ -146,6 +146,18 @@ def last_run(run: Mapping[str, Any] | None, now: datetime, *, wide: bool) -> Tex
     return stacked([state_of_run(run["state"]), Text(moments.distance(moment, now), "dim")], wide=wide)
 
 
+def exceptions_text(job: Mapping[str, Any]) -> Text:
+    """The exceptions of a job, a line each."""
+    lines = []
+    for each in job["exceptions"]:
+        due = moments.full(in_its_zone(datetime.fromisoformat(each["scheduled_at"]), job))
+        to = each["to"]
+        done = "skipped" if to is None else f"moved to {moments.full(in_its_zone(datetime.fromisoformat(to), job))}"
+        why = f": {each['reason']}" if each["reason"] else ""
+        lines.append(Text(in_one_line(f"{due} {done} by {each['actor']}{why}"), "yellow"))
+    return Text("\n").join(lines)
+
+
 def in_its_zone(moment: datetime, job: Mapping[str, Any]) -> datetime:
     """An ISO time has only an offset; the job's zone gives its name too."""
     try:
@@ -212,6 +224,10 @@ def _facts(job: dict[str, Any], overrides: Mapping[str, Override], now: datetime
     if job["trigger"] is not None:
         table.add_row("trigger", Text(in_one_line(trigger_text(job["trigger"], job["trigger_args"]))))
     table.add_row("next run", _next_run_in_full(job, now))
+    if job["exceptions"]:
+        table.add_row("exceptions", exceptions_text(job))
+    if job["next_start"] != job["next_run_time"] and job["next_run_time"] is not None:
+        table.add_row("next start", _moment_in_full(job["next_start"], job, now))
     if "enabled" in overrides:
         table.add_row("enabled", _with_default(Text("yes" if job["enabled"] else "no"), job, overrides["enabled"], now))
     for field, unit in (("misfire_grace_time", " s"), ("coalesce", ""), ("max_instances", "")):
@@ -241,9 +257,13 @@ def _quoted(value: object) -> str:
 
 
 def _next_run_in_full(job: Mapping[str, Any], now: datetime) -> Text:
-    if job["next_run_time"] is None:
+    return _moment_in_full(job["next_run_time"], job, now)
+
+
+def _moment_in_full(iso: str | None, job: Mapping[str, Any], now: datetime) -> Text:
+    if iso is None:
         return Text("none", "dim")
-    moment = datetime.fromisoformat(job["next_run_time"])
+    moment = datetime.fromisoformat(iso)
     return Text(f"{moments.distance(moment, now)}, {moments.full(in_its_zone(moment, job))}")
 
 
@@ -270,6 +290,13 @@ def _in_words(field: str, base: Any, job: Mapping[str, Any]) -> str:
         return trigger_text(kind, arguments)
 
 
+def _exception(each: Mapping[str, Any], job: Mapping[str, Any]) -> str:
+    due = moments.full(in_its_zone(datetime.fromisoformat(each["scheduled_at"]), job))
+    if each["to"] is None:
+        return f"skip {due}"
+    return f"move {due} to {moments.full(in_its_zone(datetime.fromisoformat(each['to']), job))}"
+
+
 def _changes_table(changes: list[Change], job: Mapping[str, Any], now: datetime) -> Table:
     table = listing("WHEN", "WHO", "WHAT", "WHY")
     kind = job["trigger"]
@@ -292,6 +319,9 @@ def _difference(change: Change, kind_before: str, kind_after: str, job: Mapping[
         return {"pause": "paused", "resume": "resumed", "import": "imported"}[change.action]
     before, after = dict(change.before), dict(change.after)
     parts = []
+    if "exceptions" in after:
+        parts += [f"{_exception(each, job)} taken back" for each in before.pop("exceptions")]
+        parts += [_exception(each, job) for each in after.pop("exceptions")]
     if "trigger_args" in after:
         sides = [(kind_before, before["trigger_args"]), (kind_after, after["trigger_args"])]
         parts.append(" → ".join(_in_words("trigger", side, job) for side in sides))

@@ -15,7 +15,7 @@ from gnomon.domain.plan import FiringPlan, Overdue, overdue, plan
 from gnomon.domain.run import Cause, RunState
 from gnomon.domain.schedule import JobRow, StoredJob
 from gnomon.domain.times import from_seconds
-from gnomon.domain.triggers import BaseTrigger, DueTimes
+from gnomon.domain.triggers import BaseTrigger, DueTimes, next_fire
 from gnomon.engine.functions import Functions, Task
 from gnomon.engine.row_codec import RowCodec
 from gnomon.errors import InvalidTrigger, RowRefused
@@ -126,11 +126,13 @@ class Claims:
             if not rows:
                 return claimed
             active = store.ledger.active([row.id for row in rows])
+            taken = store.exceptions.taken(since=_earliest(rows, now), until=now)
             known = _KnownTimes()
             due = [
                 planned
                 for row in rows
-                if (planned := self._plan(row, now, active.get(row.id, 0), known.overdue)) is not None
+                if (planned := self._plan(row, now, active.get(row.id, 0), known.overdue, taken.get(row.id, ())))
+                is not None
             ]
             self._write(due, node, now, claimed)
         return claimed
@@ -147,6 +149,7 @@ class Claims:
             if not found:
                 return claimed
             rows = store.schedules.some(sorted({run.job_id for run in found}))
+            moved = _Moved(store, found, now)
             given_back = []
             for run in found:
                 row = rows.get(run.job_id)
@@ -155,6 +158,9 @@ class Claims:
                     store.ledger.refuse([run.id], node, error=error, at=now)
                 elif (runnable := self._runnable(row)) is None:
                     given_back.append(run.id)
+                elif run.is_moved and (fate := moved.fate(run, runnable[0])) is not None:
+                    store.ledger.refuse([run.id], node, error=fate.error, at=now, state=fate.state)
+                    claimed.planned.append(Planned(run.job_id, fate.state, run.scheduled_at))
                 else:
                     claimed.runs.append(_claimed(run, runnable[1], node))
             if given_back:
@@ -201,7 +207,9 @@ class Claims:
             return None
         return stored, task
 
-    def _plan(self, row: JobRow, now: datetime, active: int, overdue: Overdue) -> _Due | None:
+    def _plan(
+        self, row: JobRow, now: datetime, active: int, overdue: Overdue, taken: Collection[datetime]
+    ) -> _Due | None:
         runnable = self._runnable(row)
         if runnable is None:
             return None
@@ -210,7 +218,7 @@ class Claims:
             # Somebody wrote only the column. What is pickled is what would run: put the column right.
             return _Due(row, stored, task, FiringPlan((), stored.next_run_time))
         try:
-            made = plan(stored.schedule, stored.next_run_time, now=now, active=active, overdue=overdue)
+            made = plan(stored.schedule, stored.next_run_time, now=now, active=active, overdue=overdue, taken=taken)
             return _Due(row, stored, task, made)
         except InvalidTrigger as error:
             self._set_aside(row.id, f"quarantined: {error}")
@@ -250,7 +258,7 @@ class Claims:
                 continue  # this time has its line already: a clock went back, or a schedule was moved back
             claimed.planned.append(Planned(line.job_id, line.state, line.scheduled_at))
             if line.node is not None:
-                waiting = WaitingRun(run_id, line.job_id, line.scheduled_at, 1)
+                waiting = WaitingRun(run_id, line.job_id, line.scheduled_at, 1, line.not_before)
                 claimed.runs.append(_claimed(waiting, task, node))
 
     def _set_aside(self, job_id: str, reason: str) -> None:
@@ -276,6 +284,52 @@ class _KnownTimes:
         if found is None:
             found = self._known[key] = (trigger, overdue(trigger, first, now))
         return found[1]
+
+
+class _Fate(NamedTuple):
+    state: RunState
+    error: str | None
+
+
+class _Moved:
+    """Runs that were moved to a time which has come. They start as if that were when they are due: within the grace
+    time, and if no more runs of the job are active than may be."""
+
+    def __init__(self, store: Store, found: list[WaitingRun], now: datetime) -> None:
+        self._now = now
+        job_ids = [run.job_id for run in found if run.is_moved]
+        # They have just been claimed, and so are counted among the active ones themselves.
+        self._others = store.ledger.active(sorted(set(job_ids))) if job_ids else {}
+        for job_id in job_ids:
+            self._others[job_id] -= 1
+
+    def fate(self, run: WaitingRun, stored: StoredJob) -> _Fate | None:
+        """Why a run does not start; ``None`` if it does."""
+        schedule, grace = stored.schedule, stored.schedule.misfire_grace_time
+        if stored.next_run_time is None and _has_time_left(schedule.trigger, self._now):
+            return _Fate(RunState.MISSED, "the job was paused when this run, which had been moved, was to start")
+        if grace is not None and self._now - run.not_before > timedelta(seconds=grace):
+            return _Fate(RunState.MISSED, None)
+        if self._others[run.job_id] >= schedule.max_instances:
+            return _Fate(RunState.SKIPPED, None)
+        self._others[run.job_id] += 1
+        return None
+
+
+def _has_time_left(trigger: BaseTrigger, now: datetime) -> bool:
+    try:
+        return next_fire(trigger, previous=None, now=now) is not None
+    except InvalidTrigger:
+        return False
+
+
+def _earliest(rows: list[JobRow], now: datetime) -> datetime:
+    """The first next run time of rows that are due, in their order; nonsense in the column is before all times."""
+    try:
+        # Column and pickle may be a rounding apart.
+        return min(from_seconds(rows[0].next_run_time or 0.0), now) - timedelta(milliseconds=1)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _claimed(run: WaitingRun, task: Task, node: str) -> ClaimedRun:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from gnomon.domain.calendar import Calendar
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.override import DEFAULT, FIELDS, Override, declared_value, is_same
-from gnomon.domain.schedule import DeclaredRow
+from gnomon.domain.schedule import DeclaredRow, StoredJob
+from gnomon.domain.tick_exception import TickException
 from gnomon.domain.triggers import KINDS, BaseTrigger, build
 from gnomon.errors import ChangeRefused, JobNotFound, StaleToken
+from gnomon.operations.beside import NOTHING_BESIDE, exceptions_list, read_beside
 from gnomon.operations.ports import Context
 from gnomon.operations.read import POLICIES, JobDict, job_dict, overrides_dict, runnable, source_of
 
@@ -40,6 +43,7 @@ class Changing:
         self.declaration = store.records.declarations([job_id]).get(job_id)
         self.overrides = store.records.overrides([job_id]).get(job_id, {})
         self._last_run = store.ledger.last_runs([job_id]).get(job_id)
+        self._beside = read_beside(store, [job_id], now=self.now).get(job_id, NOTHING_BESIDE)
         self._manifest = runnable(context)
         #: As it stands after ``apply``, but for what is said of overrides.
         self._after: JobDict | None = None
@@ -74,6 +78,39 @@ class Changing:
         if "trigger" in wanted:
             now, before = ([job["trigger"], job["trigger_args"]] for job in (after, self.before))
             self._record("trigger", now, before, expires_at)
+
+    @property
+    def stored(self) -> StoredJob:
+        """The row as it was found, decoded."""
+        return self._context.decode(self._row)
+
+    @property
+    def exceptions(self) -> Sequence[TickException]:
+        """What was made of single due times that are still to come, also in this change."""
+        return self._beside.exceptions
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """The dates that the job leaves out."""
+        return None
+
+    def make(self, exception: TickException) -> bool:
+        """Write the line of a due time ahead; ``False`` if it has one."""
+        line = exception.line(rerun_lost=bool(self.base.get("rerun_lost")))
+        if self._context.store.ledger.insert([line], at=self.now) == [None]:
+            return False
+        self._context.store.exceptions.add(exception)
+        self._exceptions_changed()
+        return True
+
+    def take_back(self, exception: TickException) -> bool:
+        """Take back what was written ahead; ``False`` if it has happened."""
+        if exception.scheduled_at <= self.now:
+            return False  # its line is the only one that its due time has
+        if not self._context.store.exceptions.drop(exception, now=self.now, error=""):
+            return False
+        self._exceptions_changed()
+        return True
 
     def settle_before(self, moment: datetime) -> None:
         """The schedule was meant until a moment that has passed: what was due before that is queued."""
@@ -112,6 +149,9 @@ class Changing:
             after["source"] = source_of(self.overrides)
         after["overrides"] = overrides_dict(self.overrides, self.base)
         before, now = notes or ({}, {})
+        changed = self._exceptions_before_and_after(after)
+        if changed is not None:
+            notes = before, now = {**before, **changed[0]}, {**now, **changed[1]}
         differing = [name for name in _COMPARED if self.before[name] != after[name]]
         if differing or notes:
             records.log(
@@ -130,6 +170,27 @@ class Changing:
 
     # -- behind them
 
+    def _exceptions_changed(self) -> None:
+        store = self._context.store
+        self._beside = read_beside(store, [self._job_id], now=self.now).get(self._job_id, NOTHING_BESIDE)
+        self._after = None
+        store.announce()
+
+    def _exceptions_dropped_outside(self) -> list[dict[str, Any]]:
+        """The schedule is another: exceptions for times that it no longer has are dropped, and returned."""
+        if not self._beside.exceptions:
+            return []
+        self._context.engine.keep_exceptions(self._job_id)
+        self._exceptions_changed()
+        was, self.before["exceptions"] = self.before["exceptions"], exceptions_list(self._beside.exceptions)
+        return [each for each in was if each not in self.before["exceptions"]]
+
+    def _exceptions_before_and_after(self, after: JobDict) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Exceptions that were made, and those that were taken back or dropped; ``None`` if there are none."""
+        sides = self.before["exceptions"], after["exceptions"]
+        gone, made = ([each for each in one if each not in other] for one, other in (sides, sides[::-1]))
+        return ({"exceptions": gone}, {"exceptions": made}) if gone or made else None
+
     def _job(self) -> JobDict:
         return job_dict(
             self._context,
@@ -138,6 +199,7 @@ class Changing:
             self._last_run,
             self._manifest,
             self.now.isoformat(timespec="milliseconds"),
+            self._beside,
         )
 
     def _resolved(self, name: str, value: Any) -> Any:
@@ -176,6 +238,8 @@ class Changing:
             stored = engine.resume_job(self._job_id)
         if stored is not None:
             self._row = stored.row
+        if self._beside.exceptions:  # the engine drops those for times that the job no longer has
+            self._exceptions_changed()
 
     def _record(self, name: str, value: Any, before: Any, expires_at: datetime | None) -> None:
         override = self.overrides.get(name)
@@ -217,6 +281,10 @@ class Changing:
             else:
                 self._write(name, value, None, _OUTSIDE)
         records = self._context.store.records
+        after = {name: self.before[name] for name in before}
+        dropped = self._exceptions_dropped_outside()
+        if dropped:
+            before, after = {**before, "exceptions": dropped}, {**after, "exceptions": []}
         if before:
             records.log(
                 Change(
@@ -226,7 +294,7 @@ class Changing:
                     author=_OUTSIDE,
                     action="outside",
                     before=before,
-                    after={name: self.before[name] for name in before},
+                    after=after,
                     token=self.declaration.token,
                 )
             )

@@ -52,6 +52,9 @@ def start_all(context: Context, declarations: Sequence[Declaration], *, lease: t
         removed = [each.job_id for each in added if bases.pop(each.job_id, None) is not None]
         if removed:  # by whatever program; what operators had made of it went with the row
             store.records.forget(removed)
+            store.exceptions.drop_all(
+                removed, now=store.database.now(), error="the job was removed before it could start"
+            )
         for declaration in added:
             _add(context, declaration)
         _remember(context, added)

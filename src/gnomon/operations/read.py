@@ -5,24 +5,28 @@ from __future__ import annotations
 import copy
 import gc
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gnomon.domain.change import Origin
+from gnomon.domain.coming import next_start
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.override import Override, declared_value, is_moved
 from gnomon.domain.run import Run
 from gnomon.domain.schedule import DeclaredRow, JobRow, StoredJob, token
-from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, next_fire
+from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, jitter_of, next_fire
 from gnomon.errors import InvalidTrigger, JobNotFound, RowRefused
+from gnomon.operations.beside import NOTHING_BESIDE, Beside, exceptions_list, read_beside, start_beside
 from gnomon.operations.ports import Context, Store
 
 JobDict = dict[str, Any]
 #: The policies that an operator may change, beside trigger and enabled.
 POLICIES = ("misfire_grace_time", "coalesce", "max_instances")
+#: The problem of a job that nobody can run.
+NO_CODE = "no living node has code for it"
 _NO_OVERRIDES: Mapping[str, Override] = MappingProxyType({})
 
 
@@ -121,19 +125,33 @@ def read_rows(context: Context, rows: list[DeclaredRow]) -> list[JobDict]:
 
 def _read(context: Context, rows: list[DeclaredRow], job_ids: list[str] | None) -> list[JobDict]:
     store: Store = context.store
-    as_of = iso_now(store)
+    now = store.database.now()
+    as_of = _as_of(now)
     overrides = store.records.overrides(job_ids)
     last_runs = store.ledger.last_runs(job_ids)
+    beside = read_beside(store, job_ids, now=now)
     manifest = runnable(context)
     return [
-        job_dict(context, row, overrides.get(row[0], _NO_OVERRIDES), last_runs.get(row[0]), manifest, as_of)
+        job_dict(
+            context,
+            row,
+            overrides.get(row[0], _NO_OVERRIDES),
+            last_runs.get(row[0]),
+            manifest,
+            as_of,
+            beside.get(row[0], NOTHING_BESIDE),
+        )
         for row in rows
     ]
 
 
 def iso_now(store: Store) -> str:
     """The moment of a reading, as its dicts say it."""
-    return store.database.now().isoformat(timespec="milliseconds")
+    return _as_of(store.database.now())
+
+
+def _as_of(now: datetime) -> str:
+    return now.isoformat(timespec="milliseconds")
 
 
 def job_dict(
@@ -143,6 +161,7 @@ def job_dict(
     last_run: Run | None,
     manifest: Runnable | None,
     as_of: str,
+    beside: Beside = NOTHING_BESIDE,
 ) -> JobDict:
     """What a job's row, and what stands beside it, say together."""
     paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
@@ -162,8 +181,12 @@ def job_dict(
             job["default"] = default = default.copy()
             default["trigger_args"] = default["trigger_args"].copy()
     job["overrides"] = overrides_dict(overrides, row.declared) if overrides else {}
+    job["exceptions"] = exceptions_list(beside.exceptions) if beside.exceptions else []
+    if beside is not NOTHING_BESIDE and standing.func is not None:
+        job["next_start"] = start_beside(context.decode(row.row), beside, now=datetime.fromisoformat(as_of))
     if standing.func is not None and manifest is not None and not manifest.runs(row.id, standing.func):
-        job["problem"] = "no living node has code for it"
+        job["problem"] = NO_CODE
+        job["next_start"] = None
         if job["enabled"]:
             job["state"] = "orphaned"
     job["last_run"] = None if last_run is None else run_summary(last_run)
@@ -230,6 +253,8 @@ def _standing(
         "timezone": described.timezone,
         "schedule": described.words,
         "next_run_time": None if stored.next_run_time is None else stored.next_run_time.isoformat(),
+        "next_start": _start_of(stored),
+        "exceptions": [],
         "source": source if row.token == current else "outside",
         "default": _default(base),
         "overrides": {},
@@ -243,6 +268,18 @@ def _standing(
         "as_of": "",
     }
     return _Standing(job, schedule.func, is_plain=described.kind in KINDS)
+
+
+def _start_of(stored: StoredJob) -> str | None:
+    """When the next run starts, where nothing stands beside the row: at its time, or later by the jitter."""
+    due, trigger = stored.next_run_time, stored.schedule.trigger
+    if due is None:
+        return None
+    if jitter_of(trigger):
+        with suppress(InvalidTrigger):
+            starts_at = next_start(stored.schedule.job_id, trigger, due, now=due)
+            return None if starts_at is None else starts_at.isoformat()
+    return due.isoformat()
 
 
 class _Same:
@@ -321,6 +358,8 @@ def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
         "timezone": None,
         "schedule": "not known: the stored row cannot be read",
         "next_run_time": None,
+        "next_start": None,
+        "exceptions": [],
         "source": "outside",
         "default": _default(base),
         "overrides": {},

@@ -8,7 +8,7 @@ from gnomon.domain.ledger import Line
 from gnomon.domain.run import Cause, RunState
 from gnomon.errors import ChangeRefused, JobNotFound, StoreUnavailable
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict, read_job
+from gnomon.operations.read import NO_CODE, JobDict, read_job
 
 _TRIES = 10
 
@@ -40,7 +40,7 @@ def _queue(context: Context, job: JobDict) -> tuple[int, Line]:
     store, job_id = context.store, job["id"]
     if job["state"] == "quarantined":
         raise ChangeRefused(f"job {job_id!r} cannot run: {job['problem']}")
-    if job["problem"] is not None:
+    if job["problem"] == NO_CODE:
         raise ChangeRefused(f"job {job_id!r} cannot run: no node has code for it; start one that declares it")
     active = store.ledger.active([job_id]).get(job_id, 0)
     if active >= job["max_instances"]:
