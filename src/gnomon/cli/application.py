@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 import typer.main
 
-from gnomon.cli import changes, crontab, demo, doctor, exceptions, jobs, preview, running, runs, serving
+from gnomon.cli import calendars, changes, crontab, demo, doctor, exceptions, jobs, preview, running, runs, serving
 from gnomon.cli.changes import SomeFailed
 from gnomon.cli.database import db
 from gnomon.cli.exits import EXIT_CODES, ExitCode, exit_code_of
@@ -44,7 +44,14 @@ def _flowing(text: str) -> str:
 
 
 _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    _LOOK: {"jobs": jobs.jobs, "show": jobs.show, "runs": runs.runs, "logs": runs.logs, "preview": preview.preview},
+    _LOOK: {
+        "jobs": jobs.jobs,
+        "show": jobs.show,
+        "runs": runs.runs,
+        "logs": runs.logs,
+        "preview": preview.preview,
+        "calendars": calendars.calendars,
+    },
     _CHANGE: {
         "set": changes.set_,
         "pause": changes.pause,
@@ -63,6 +70,7 @@ for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
         help_text = _flowing(_HELP.get(name) or command.__doc__ or "")
         app.command(name, help=help_text, rich_help_panel=panel, epilog=EXIT_CODES)(command)
+app.add_typer(calendars.calendar, name="calendar", rich_help_panel=_CHANGE)
 app.add_typer(db, name="db", rich_help_panel=_KEEP)
 
 

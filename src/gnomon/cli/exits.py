@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from gnomon.errors import GnomonError, InvalidInput, JobNotFound, RunNotFound, TargetError
+from gnomon.errors import CalendarNotFound, GnomonError, InvalidInput, JobNotFound, RunNotFound, TargetError
 
 
 class ExitCode(IntEnum):
@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 refused or failed (store not reachable, change refused, run failed) · "
-    "2 bad input · 3 no such job or run"
+    "2 bad input · 3 no such job, run or calendar"
 )
 
 
@@ -33,7 +33,7 @@ class Declined(GnomonError):
 
 def exit_code_of(error: GnomonError) -> ExitCode:
     """The exit code that stands for an error."""
-    if isinstance(error, JobNotFound | RunNotFound):
+    if isinstance(error, JobNotFound | RunNotFound | CalendarNotFound):
         return ExitCode.NOT_FOUND
     if isinstance(error, InvalidInput | TargetError | BadUsage):
         return ExitCode.BAD_INPUT

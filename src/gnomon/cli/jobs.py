@@ -27,6 +27,7 @@ from gnomon.cli.output import (
     state_of_job,
     state_of_run,
 )
+from gnomon.cli.preview import coming_text
 from gnomon.cli.runs import runs_table
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.domain.change import Change
@@ -197,6 +198,10 @@ def _show(console: Console, scheduler: Scheduler, job: dict[str, Any]) -> None:
         console.print(Text("No living node has code for it: it is kept, and not fired.", "magenta"))
     console.print()
     console.print(_facts(job, overrides, now))
+    if job["next_run_time"] is not None and (job["calendar"] is not None or job["exceptions"]):
+        _section(console, "Next due times")
+        for each in scheduler.preview_change(job["id"], count=_SHOWN_RUNS).before.coming:
+            console.print(Text("  ").append(coming_text(each)))
     runs = scheduler.runs(job["id"], limit=_SHOWN_RUNS)
     _section(console, "Last runs")
     if runs:
@@ -233,6 +238,9 @@ def _facts(job: dict[str, Any], overrides: Mapping[str, Override], now: datetime
     for field, unit in (("misfire_grace_time", " s"), ("coalesce", ""), ("max_instances", "")):
         text = Text(policy_text(job[field], unit))
         table.add_row(field.replace("_", " "), _with_default(text, job, overrides.get(field), now))
+    if job["calendar"] is not None or "calendar" in overrides:
+        named = Text(in_one_line(job["calendar"] or "none"))
+        table.add_row("calendar", _with_default(named, job, overrides.get("calendar"), now))
     table.add_row("executor", str(job["executor"]))
     table.add_row("source", _source(job["source"]))
     table.add_row("token", str(job["token"]))
@@ -279,6 +287,8 @@ def _with_default(text: Text, job: Mapping[str, Any], override: Override | None,
 
 
 def _in_words(field: str, base: Any, job: Mapping[str, Any]) -> str:
+    if field == "calendar":
+        return base or "none"
     if field != "trigger":
         return policy_text(base, " s" if field == "misfire_grace_time" else "")
     kind, arguments = base
@@ -326,7 +336,7 @@ def _difference(change: Change, kind_before: str, kind_after: str, job: Mapping[
         sides = [(kind_before, before["trigger_args"]), (kind_after, after["trigger_args"])]
         parts.append(" → ".join(_in_words("trigger", side, job) for side in sides))
     parts += [
-        f"{field.replace('_', ' ')} {policy_text(before.get(field))} → {policy_text(after[field])}"
+        f"{field.replace('_', ' ')} {_in_words(field, before.get(field), job)} → {_in_words(field, after[field], job)}"
         for field in after
         if field not in {"trigger", "trigger_args"}
     ]

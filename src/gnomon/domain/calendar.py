@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from gnomon.domain.change import Author
 from gnomon.domain.triggers import BaseTrigger
 from gnomon.domain.triggers.kinds import zone_of
 from gnomon.errors import InvalidInput
@@ -65,11 +66,15 @@ class Definition:
         if len(self.dates) > _MOST_DATES:
             raise InvalidInput("dates", len(self.dates), f"give at most {_MOST_DATES:,}")
 
-    def to_json(self) -> str:
-        """The same text for the same definition."""
+    def to_dict(self) -> dict[str, Any]:
+        """The definition, JSON-ready."""
         said: dict[str, Any] = {"country": self.country, "subdivision": self.subdivision}
         said["dates"] = {day.isoformat(): word for day, word in self.dates.items()}
-        return orjson.dumps({k: v for k, v in said.items() if v}, option=orjson.OPT_SORT_KEYS).decode()
+        return {name: value for name, value in said.items() if value}
+
+    def to_json(self) -> str:
+        """The same text for the same definition."""
+        return orjson.dumps(self.to_dict(), option=orjson.OPT_SORT_KEYS).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Definition:
@@ -86,6 +91,36 @@ class Definition:
         if self.dates:
             parts.append(f"{len(self.dates)} date" + ("" if len(self.dates) == 1 else "s"))
         return " and ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCalendar:
+    """A calendar as it stands in the store: what it was made from, what the code said of it last, who set it."""
+
+    name: str
+    definition: Definition
+    calendar: Calendar
+    declared: Definition | None
+    author: Author
+    changed_at: datetime
+
+
+class JobCalendar(NamedTuple):
+    """The calendar that a job names, and what there is under that name."""
+
+    name: str
+    calendar: Calendar | None
+
+    def problem(self, day: date) -> str | None:
+        """Why it can't be said whether a job runs on a date. Then it does not: a run on a holiday is not undone."""
+        if self.calendar is None:
+            return f"its calendar {self.name!r} does not exist; `gnomon calendar set` makes it"
+        if not self.calendar.knows(day):
+            return (
+                f"its calendar {self.name!r} knows no dates after {self.calendar.until}; "
+                "`gnomon calendar set` works out more"
+            )
+        return None
 
 
 def check_calendar_name(name: object) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from gnomon.domain.change import Author
 
 #: The fields that can be overridden, each by itself. A trigger counts with its time zone and jitter as one.
-FIELDS: Final = ("trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances")
+FIELDS: Final = ("trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "calendar")
 
 
 class Default(Enum):

@@ -58,16 +58,27 @@ _overdue = overdue
 
 
 def passed_over(
-    trigger: BaseTrigger, first: datetime, now: datetime, *, taken: Collection[datetime] = ()
+    trigger: BaseTrigger,
+    first: datetime,
+    now: datetime,
+    *,
+    taken: Collection[datetime] = (),
+    excluded: Excluded | None = None,
 ) -> tuple[PlannedRun, ...]:
     """The lines of times that were due and will not run, because the schedule was changed before they could: few get
-    a line each, more share one. ``taken`` as in ``plan``. Raises ``InvalidTrigger``."""
+    a line each, more share one. ``taken`` and ``excluded`` as in ``plan``. Raises ``InvalidTrigger``."""
     start = after_taken(trigger, first, now, taken)
     if start is None or start > now:
         return ()
     first, due = start, overdue(trigger, start, now)
     if due.times:
-        return tuple(PlannedRun(at, RunState.MISSED, at) for at in (time.astimezone(UTC) for time in due.times))
+        aside = _Aside(trigger, taken, excluded)
+        lines = [(at, aside.line(at)) for at in (time.astimezone(UTC) for time in due.times)]
+        return tuple(
+            line if isinstance(line, PlannedRun) else PlannedRun(at, RunState.MISSED, at)
+            for at, line in lines
+            if line is not True
+        )
     began = first.astimezone(UTC)
     return (PlannedRun(began, RunState.MISSED, began, due.count, due.latest.astimezone(UTC)),)
 

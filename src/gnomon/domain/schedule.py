@@ -126,8 +126,10 @@ def effective_next_run_time(row: JobRow, stored: StoredJob) -> datetime | None:
     return column.astimezone(stored.next_run_time.tzinfo)
 
 
-def token(schedule: Schedule, enabled: bool, described: TriggerDescription | None = None) -> str:
-    """Digest of the fields that an operator can see and change.
+def token(
+    schedule: Schedule, enabled: bool, described: TriggerDescription | None = None, *, calendar: str | None = None
+) -> str:
+    """Digest of the fields that an operator can see and change; ``calendar`` stands beside the row.
 
     It changes exactly when one of them does, and not when the job fires: the next run time is not part of it.
     ``described`` spares describing the trigger again.
@@ -143,6 +145,7 @@ def token(schedule: Schedule, enabled: bool, described: TriggerDescription | Non
         schedule.coalesce,
         schedule.max_instances,
         schedule.executor,
+        *(() if calendar is None else (calendar,)),
     ]
     canonical = _canonical(seen)
     return hashlib.blake2b(canonical.encode(), digest_size=12).hexdigest()

@@ -16,6 +16,7 @@ from gnomon.domain.run import Cause, RunState
 from gnomon.domain.schedule import JobRow, StoredJob
 from gnomon.domain.times import from_seconds
 from gnomon.domain.triggers import BaseTrigger, DueTimes, next_fire
+from gnomon.engine.aside import Aside, read_aside
 from gnomon.engine.functions import Functions, Task
 from gnomon.engine.row_codec import RowCodec
 from gnomon.errors import InvalidTrigger, RowRefused
@@ -96,7 +97,7 @@ class Claims:
     """Claims for one node. Used from one thread.
 
     ``set_aside`` maps the ids of jobs that this node leaves alone to the reason: no code here (another node may have
-    it), a row that does not decode, a trigger that does not calculate.
+    it), a row that does not decode, a trigger that does not calculate, a calendar that does not exist.
     """
 
     def __init__(
@@ -107,12 +108,15 @@ class Claims:
         self._codec = codec
         self._functions = functions
         self.set_aside: dict[str, str] = {}
+        #: Those of them whose calendar can't be asked. A run that somebody asked for starts all the same.
+        self._held: set[str] = set()
         self._looked_at = (0.0, "")
         self._told: dict[str, str] = {}
 
     def reconsider(self) -> None:
         """Something has changed: look again at the jobs that were set aside."""
         self.set_aside.clear()
+        self._held.clear()
 
     def due(self, node: str, *, limit: int) -> Claimed:
         """Claim up to ``limit`` due jobs: write their lines, advance their rows, commit."""
@@ -126,13 +130,12 @@ class Claims:
             if not rows:
                 return claimed
             active = store.ledger.active([row.id for row in rows])
-            taken = store.exceptions.taken(since=_earliest(rows, now), until=now)
+            aside = read_aside(store, [row.id for row in rows], since=_earliest(rows, now), now=now)
             known = _KnownTimes()
             due = [
                 planned
                 for row in rows
-                if (planned := self._plan(row, now, active.get(row.id, 0), known.overdue, taken.get(row.id, ())))
-                is not None
+                if (planned := self._plan(row, now, active.get(row.id, 0), known.overdue, aside)) is not None
             ]
             self._write(due, node, now, claimed)
         return claimed
@@ -144,7 +147,7 @@ class Claims:
             if not store.nodes.is_alive(node):
                 return Claimed()  # it could not start them; the next sign of life makes it another node
             now = store.database.now()
-            found = store.ledger.claim_waiting(node, now=now, exclude=self.set_aside, limit=limit)
+            found = store.ledger.claim_waiting(node, now=now, exclude=self._not_waiting(), limit=limit)
             claimed = Claimed(found=len(found), full=len(found) == limit)
             if not found:
                 return claimed
@@ -184,7 +187,7 @@ class Claims:
         """When there is something to do again. A read: it waits for nobody and nobody waits for it."""
         with self._store.database.read():
             seconds = self._store.schedules.next_due(exclude=self.set_aside)
-            waiting = self._store.ledger.next_waiting(exclude=self.set_aside)
+            waiting = self._store.ledger.next_waiting(exclude=self._not_waiting())
             expiring = self._store.records.next_expiry(exclude=not_expiring)
             now = self._store.database.now()
         try:
@@ -193,6 +196,9 @@ class Claims:
             # Below all times: it is due, and its row will be set aside. Above: it never is, and comes after all others.
             due = now if isinstance(seconds, float) and seconds < 0 else None
         return NextTimes(due, waiting, expiring, now)
+
+    def _not_waiting(self) -> Collection[str]:
+        return self.set_aside.keys() - self._held if self._held else self.set_aside
 
     def _runnable(self, row: JobRow) -> tuple[StoredJob, Task] | None:
         """What a row says and the code for it; without either the job is set aside."""
@@ -207,9 +213,7 @@ class Claims:
             return None
         return stored, task
 
-    def _plan(
-        self, row: JobRow, now: datetime, active: int, overdue: Overdue, taken: Collection[datetime]
-    ) -> _Due | None:
+    def _plan(self, row: JobRow, now: datetime, active: int, overdue: Overdue, aside: Aside) -> _Due | None:
         runnable = self._runnable(row)
         if runnable is None:
             return None
@@ -217,8 +221,21 @@ class Claims:
         if stored.next_run_time is None or stored.next_run_time > now:
             # Somebody wrote only the column. What is pickled is what would run: put the column right.
             return _Due(row, stored, task, FiringPlan((), stored.next_run_time))
+        trigger = stored.schedule.trigger
+        if (problem := aside.problem(row.id, trigger, now)) is not None:
+            self._held.add(row.id)
+            self._set_aside(row.id, f"held: {problem}")
+            return None
         try:
-            made = plan(stored.schedule, stored.next_run_time, now=now, active=active, overdue=overdue, taken=taken)
+            made = plan(
+                stored.schedule,
+                stored.next_run_time,
+                now=now,
+                active=active,
+                overdue=overdue,
+                taken=aside.taken_of(row.id),
+                excluded=aside.excluded(row.id, trigger),
+            )
             return _Due(row, stored, task, made)
         except InvalidTrigger as error:
             self._set_aside(row.id, f"quarantined: {error}")
@@ -243,6 +260,7 @@ class Claims:
                         rerun_lost=job.task.rerun_lost,
                         covers=run.covers,
                         covers_until=run.covers_until,
+                        error=run.reason,
                     )
                 )
                 tasks.append(job.task)

@@ -37,5 +37,6 @@ def keep_what_still_holds(
 
 
 def forget_removed(store: Store, job_ids: Sequence[str] | None, now: datetime) -> None:
-    """Jobs are removed (``None``: all): what was to be made of their times is not."""
+    """Jobs are removed (``None``: all): what was to be made of their times is not, and no calendar is theirs."""
     store.exceptions.drop_all(job_ids, now=now, error=_REMOVED)
+    store.calendars.forget(job_ids)

@@ -23,7 +23,7 @@ TriggerMaker = Callable[[str | None], BaseTrigger]
 
 _OUTSIDE = Author("outside", Origin.OUTSIDE, "another program wrote the row")
 #: The fields of a job's dict that a line of the log compares.
-_COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES)
+_COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES, "calendar")
 
 
 class Changing:
@@ -71,8 +71,11 @@ class Changing:
         if "enabled" in wanted:
             # First: whether a row without a next run time is paused is said by this override.
             self._record("enabled", wanted["enabled"], self.before["enabled"], expires_at)
+        if "calendar" in wanted:
+            self._context.store.calendars.assign({self._job_id: wanted["calendar"]})
+            self._beside_changed()
         self._after = after = self._job()
-        for policy in POLICIES:
+        for policy in (*POLICIES, "calendar"):
             if policy in wanted:
                 self._record(policy, after[policy], self.before[policy], expires_at)
         if "trigger" in wanted:
@@ -92,7 +95,7 @@ class Changing:
     @property
     def calendar(self) -> Calendar | None:
         """The dates that the job leaves out."""
-        return None
+        return self._beside.calendar
 
     def make(self, exception: TickException) -> bool:
         """Write the line of a due time ahead; ``False`` if it has one."""
@@ -100,7 +103,7 @@ class Changing:
         if self._context.store.ledger.insert([line], at=self.now) == [None]:
             return False
         self._context.store.exceptions.add(exception)
-        self._exceptions_changed()
+        self._beside_changed()
         return True
 
     def take_back(self, exception: TickException) -> bool:
@@ -109,7 +112,7 @@ class Changing:
             return False  # its line is the only one that its due time has
         if not self._context.store.exceptions.drop(exception, now=self.now, error=""):
             return False
-        self._exceptions_changed()
+        self._beside_changed()
         return True
 
     def settle_before(self, moment: datetime) -> None:
@@ -170,7 +173,7 @@ class Changing:
 
     # -- behind them
 
-    def _exceptions_changed(self) -> None:
+    def _beside_changed(self) -> None:
         store = self._context.store
         self._beside = read_beside(store, [self._job_id], now=self.now).get(self._job_id, NOTHING_BESIDE)
         self._after = None
@@ -181,7 +184,7 @@ class Changing:
         if not self._beside.exceptions:
             return []
         self._context.engine.keep_exceptions(self._job_id)
-        self._exceptions_changed()
+        self._beside_changed()
         was, self.before["exceptions"] = self.before["exceptions"], exceptions_list(self._beside.exceptions)
         return [each for each in was if each not in self.before["exceptions"]]
 
@@ -239,7 +242,7 @@ class Changing:
         if stored is not None:
             self._row = stored.row
         if self._beside.exceptions:  # the engine drops those for times that the job no longer has
-            self._exceptions_changed()
+            self._beside_changed()
 
     def _record(self, name: str, value: Any, before: Any, expires_at: datetime | None) -> None:
         override = self.overrides.get(name)

@@ -57,6 +57,9 @@ def start_all(context: Context, declarations: Sequence[Declaration], *, lease: t
             )
         for declaration in added:
             _add(context, declaration)
+        named = {each.job_id: each.calendar for each in added}
+        if removed or any(named.values()):
+            store.calendars.assign(named)
         _remember(context, added)
         _adopt_all(context, [each for each in declarations if each.job_id in stored and each.job_id not in bases])
         moved = [
@@ -91,7 +94,12 @@ def _remember(context: Context, added: Sequence[Declaration]) -> None:
     store = context.store
     rows = store.schedules.some([each.job_id for each in added])
     tokens = [
-        (each.job_id, each.text, token(context.decode(rows[each.job_id]).schedule, each.enabled)) for each in added
+        (
+            each.job_id,
+            each.text,
+            token(context.decode(rows[each.job_id]).schedule, each.enabled, calendar=each.calendar),
+        )
+        for each in added
     ]
     if tokens:
         store.records.declare(tokens, at=store.database.now())
@@ -142,6 +150,8 @@ def _adopt(context: Context, declaration: Declaration) -> str:
                     changed_at=store.database.now(),
                 )
             )
+    if declaration.calendar is not None:  # a table of APScheduler's had no place for one
+        store.calendars.assign({row.id: declaration.calendar})
     return current_token(context, row)
 
 

@@ -19,7 +19,7 @@ from gnomon.domain.run import Run
 from gnomon.domain.schedule import DeclaredRow, JobRow, StoredJob, token
 from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, jitter_of, next_fire
 from gnomon.errors import InvalidTrigger, JobNotFound, RowRefused
-from gnomon.operations.beside import NOTHING_BESIDE, Beside, exceptions_list, read_beside, start_beside
+from gnomon.operations.beside import NOTHING_BESIDE, Beside, exceptions_list, problem_of, read_beside, start_beside
 from gnomon.operations.ports import Context, Store
 
 JobDict = dict[str, Any]
@@ -96,7 +96,8 @@ def current_token(context: Context, row: JobRow) -> str:
     base = declaration.base if declaration else {}
     paused_or_not = override.value if override else None
     enabled = is_enabled(stored, paused_or_not, base, last.scheduled_at if last else None)
-    return token(stored.schedule, enabled)
+    named = context.store.calendars.of_jobs([row.id]).get(row.id)
+    return token(stored.schedule, enabled, calendar=named.name if named else None)
 
 
 class Runnable(NamedTuple):
@@ -167,7 +168,8 @@ def job_dict(
     paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
     last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
     source = source_of(overrides) if overrides else "code"
-    standing = _standing(context.decode, row, source, paused_or_not, last)
+    calendar = beside.named.name if beside.named is not None else None
+    standing = _standing(context.decode, row, source, paused_or_not, last, calendar)
     if not standing.is_plain:
         problem = _problem_of_trigger(context, row, standing, as_of)
         if problem is not None:
@@ -183,7 +185,9 @@ def job_dict(
     job["overrides"] = overrides_dict(overrides, row.declared) if overrides else {}
     job["exceptions"] = exceptions_list(beside.exceptions) if beside.exceptions else []
     if beside is not NOTHING_BESIDE and standing.func is not None:
-        job["next_start"] = start_beside(context.decode(row.row), beside, now=datetime.fromisoformat(as_of))
+        stored, now = context.decode(row.row), datetime.fromisoformat(as_of)
+        job["problem"] = problem_of(stored, beside, now=now)
+        job["next_start"] = None if job["problem"] else start_beside(stored, beside, now=now)
     if standing.func is not None and manifest is not None and not manifest.runs(row.id, standing.func):
         job["problem"] = NO_CODE
         job["next_start"] = None
@@ -227,6 +231,7 @@ def _standing(
     source: str,
     paused_or_not: bool | None,
     last: datetime | None,
+    calendar: str | None,
 ) -> _Standing:
     """A pure function of the stored bytes that are its arguments: so it may be remembered, and cannot be stale.
 
@@ -240,7 +245,7 @@ def _standing(
     schedule = stored.schedule
     enabled = is_enabled(stored, paused_or_not, base, last)
     described = _described(_Same(schedule.trigger))
-    current = token(schedule, enabled, described)
+    current = token(schedule, enabled, described, calendar=calendar)
     fires = "active" if stored.next_run_time is not None else "finished"
     job = {
         "id": schedule.job_id,
@@ -261,6 +266,7 @@ def _standing(
         "misfire_grace_time": schedule.misfire_grace_time,
         "coalesce": schedule.coalesce,
         "max_instances": schedule.max_instances,
+        "calendar": calendar,
         "executor": base.get("executor", schedule.executor),
         "token": current,
         "last_run": None,
@@ -366,6 +372,7 @@ def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
         "misfire_grace_time": None,
         "coalesce": None,
         "max_instances": None,
+        "calendar": None,
         "executor": base.get("executor"),
         "token": None,
         "last_run": None,

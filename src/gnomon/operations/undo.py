@@ -9,6 +9,7 @@ from gnomon.domain.override import FIELDS
 from gnomon.domain.triggers import KINDS, build
 from gnomon.errors import ChangeNotFound, ChangeRefused, InvalidInput
 from gnomon.operations.beside import exception_dict, exception_of
+from gnomon.operations.calendars import LOGGED_AS
 from gnomon.operations.change import carry_out
 from gnomon.operations.changing import Changing
 from gnomon.operations.exceptions import restore
@@ -26,6 +27,8 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
     if found is None:
         raise ChangeNotFound(change_id)
     change = found
+    if change.job_id.startswith(LOGGED_AS):
+        raise ChangeRefused(f"change {change.id} is one of a calendar; `gnomon calendar set` sets that anew")
 
     def work(key: str) -> JobDict:
         changing = Changing(context, change.job_id, author)

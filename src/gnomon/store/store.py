@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from gnomon.errors import InvalidInput, StoreUnavailable
 from gnomon.store import postgresql, schema, sqlite
+from gnomon.store.calendars import Calendars
 from gnomon.store.database import Clock, CommitUncertain, Database
 from gnomon.store.exceptions import Exceptions
 from gnomon.store.group_commit import GroupCommit
@@ -49,6 +50,7 @@ class Store:
         self.records = Records(self.database)
         self.nodes = Nodes(self.database)
         self.exceptions = Exceptions(self.database)
+        self.calendars = Calendars(self.database)
         self._changes = GroupCommit(self.database, "change")
         self._opening = threading.Lock()
         self._opened = False
