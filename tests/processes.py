@@ -13,12 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def python(code: str, *args: str) -> subprocess.Popen[str]:
-    """Run code in a process of its own, with the checkout's root on its path."""
+def python(code: str, *args: str, stdin: bool = False) -> subprocess.Popen[str]:
+    """Run code in a process of its own, with the checkout's root on its path; with ``stdin``, the test writes to it."""
     return subprocess.Popen(
         [sys.executable, "-W", "error::ResourceWarning", "-c", textwrap.dedent(code), *args],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE if stdin else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -273,7 +273,9 @@ def assert_a_chain(log: list[Any]) -> None:
 class TestSchedulerRoutes:
     @pytest.fixture
     def client(self, scheduler: Scheduler) -> Iterator[TestClient]:
-        with TestClient(scheduler.asgi(), base_url="http://localhost") as client:
+        with TestClient(
+            scheduler.asgi(), base_url="http://localhost", client=("127.0.0.1", 50000), headers={"If-Match": "*"}
+        ) as client:
             yield client
 
     def test_the_list_is_what_python_returns(self, scheduler: Scheduler, client: TestClient) -> None:

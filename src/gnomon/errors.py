@@ -6,10 +6,13 @@
     ├── JobNotFound            no such job in the store
     ├── RunNotFound            no such run in the ledger
     ├── CalendarNotFound       no calendar of this name
+    ├── TaskNotFound           no such task, as far as nodes have told
     ├── DuplicateJob           one id declared twice
+    ├── DuplicateTask          one name of a task declared twice, or one function as two tasks
     ├── InvalidInput           a value that was sent is not allowed: field, value, what is allowed
     │   └── InvalidTrigger     the same, of a trigger
     ├── ChangeRefused          a change that makes no sense for the job as it stands
+    │   ├── JobExists          there is a job of this id already
     │   └── StaleToken         somebody else has changed the job since it was looked at
     ├── ChangeNotFound         no such line in the log of changes
     ├── RowRefused             a stored row that is not decoded (the job is quarantined)
@@ -19,6 +22,10 @@
     │   └── StoreTooNew        its tables are newer than this Gnomon
     ├── TargetError            the command line was given a target that holds no scheduler
     ├── CommandFailed          a shell command ended with an exit code other than 0 (in ``gnomon.executors``)
+    ├── NotAuthenticated       nobody knows who is asking, or what was shown for it is not valid
+    ├── NotAllowed             who is asking may not do this
+    ├── TooManyAttempts        somebody tries to sign in too often
+    ├── TokenNotFound          no such API token in the store
     └── NoCurrentRun           ``current_run()`` outside a run
 
 Each message says what was wrong, with which value, and what to do.
@@ -41,6 +48,14 @@ def shown(value: object) -> str:
         return f"a number of {value.bit_length()} bits"
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}… ({len(text)} characters)"
+
+
+def escaped(text: object) -> str:
+    """What something says, in one line and without control characters: for the words of others, in a message or a log.
+
+    What can be printed stays as it is, in any language.
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text).strip())
 
 
 class GnomonError(Exception):
@@ -89,6 +104,28 @@ class DuplicateJob(GnomonError, ValueError):
         self.job_id = job_id
 
 
+class TaskNotFound(GnomonError, LookupError):
+    """No node has told of a task of this name, and this process declares none. ``known`` are those that there are."""
+
+    def __init__(self, name: object, known: Sequence[str]) -> None:
+        there = f"there are {', '.join(map(shown, known[:10]))}" if known else "no node has told of any"
+        super().__init__(f"there is no task {shown(name)}; {there}: `gnomon tasks` lists them")
+        self.name = name
+        self.known = tuple(known)
+
+
+class DuplicateTask(GnomonError, ValueError):
+    """A name was given to two tasks, or a function is declared as two."""
+
+    def __init__(self, name: str, first: str, second: str) -> None:
+        if first == second:
+            message = f"{first} is declared as a task twice, now as {shown(name)}; a job finds its task by the function"
+        else:
+            message = f"task {shown(name)} is declared twice, for {first} and for {second}; give one another name="
+        super().__init__(message)
+        self.name = name
+
+
 class InvalidInput(GnomonError, ValueError):
     """A value is not allowed.
 
@@ -110,6 +147,14 @@ class ChangeRefused(GnomonError):
     """The change makes no sense for the job as it stands, for example resuming one that has finished."""
 
 
+class JobExists(ChangeRefused):
+    """There is a job of this id already. Nothing was changed."""
+
+    def __init__(self, job_id: str, why: str) -> None:
+        super().__init__(f"there is a job {shown(job_id)} already ({why}); give another id, or remove that one")
+        self.job_id = job_id
+
+
 class StaleToken(ChangeRefused):
     """The job was changed since whoever wants to change it looked at it. Nothing was changed.
 
@@ -120,7 +165,7 @@ class StaleToken(ChangeRefused):
     def __init__(self, job: Mapping[str, Any], changes: Sequence[Any] | None) -> None:
         self.job = job
         self.changes = changes
-        self.differing = None if changes is None else tuple(sorted({name for each in changes for name in each.after}))
+        self.differing = None if changes is None else _differing(changes)
         what = "" if not self.differing else f" ({', '.join(self.differing)})"
         who = "" if not changes else f" by {shown(changes[-1].author.actor)}"
         super().__init__(
@@ -129,11 +174,20 @@ class StaleToken(ChangeRefused):
         )
 
 
+def _differing(changes: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(sorted({name for each in changes for name in each.after if each.before.get(name) != each.after[name]}))
+
+
 class RowRefused(GnomonError):
     """A stored row holds something that is not on the allow-list, or has not the shape of a job.
 
-    The row is kept byte for byte; its job is shown as quarantined and does not fire.
+    The row is kept byte for byte; its job is shown as quarantined and does not fire. ``names`` is the class or function
+    that is not on the allow-list, ``module.name``, where that is the reason.
     """
+
+    def __init__(self, message: str, *, names: str | None = None) -> None:
+        super().__init__(message)
+        self.names = names
 
 
 class StoreError(GnomonError):
@@ -154,6 +208,38 @@ class StoreTooNew(StoreError):
 
 class TargetError(GnomonError):
     """``module:attribute`` cannot be imported or holds no ``Scheduler``."""
+
+
+class NotAuthenticated(GnomonError):
+    """Nobody knows who is asking. ``is_invalid`` says that something was shown, and that it is not valid."""
+
+    def __init__(self, message: str, *, is_invalid: bool = False) -> None:
+        super().__init__(message)
+        self.is_invalid = is_invalid
+
+
+class NotAllowed(GnomonError):
+    """Who is asking may not do this; ``needed`` is the role that may."""
+
+    def __init__(self, name: str, role: str, needed: str) -> None:
+        super().__init__(f"{shown(name)} is {role} here, and this needs {needed}; ask an administrator for a token")
+        self.needed = needed
+
+
+class TooManyAttempts(GnomonError):
+    """Signing in was tried too often from one place. ``retry_after`` is in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"too many attempts to sign in; wait {retry_after} seconds and try again")
+        self.retry_after = retry_after
+
+
+class TokenNotFound(GnomonError, LookupError):
+    """No API token of this id or name stands."""
+
+    def __init__(self, which: str) -> None:
+        super().__init__(f"there is no API token {shown(which)}; `gnomon token list` shows those that stand")
+        self.which = which
 
 
 class NoCurrentRun(GnomonError, LookupError):

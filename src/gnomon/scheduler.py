@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from tzlocal import get_localzone_name
 
+from gnomon.access.access import Access
+from gnomon.access.authentication import Identify
+from gnomon.domain.adoption import JOBS_TABLE, Candidate, Survey
 from gnomon.domain.calendar import Definition, check_calendar_name, read_dates
 from gnomon.domain.change import Author, Change
 from gnomon.domain.crontab_file import CrontabJob
-from gnomon.domain.declaration import Declaration, Retries
+from gnomon.domain.declaration import DEFAULT_MISFIRE_GRACE_TIME, Declaration, Retries
+from gnomon.domain.ledger import OutputPage
 from gnomon.domain.override import DEFAULT, Default
 from gnomon.domain.run import Run, RunState
+from gnomon.domain.run_query import JobSummary, RunOutline, RunPage, RunPosition, RunQuery, check_limit
+from gnomon.domain.signature import schema_of
+from gnomon.domain.steering import Cancellation
+from gnomon.domain.task import TaskDeclaration, TaskOffer, check_task
 from gnomon.domain.triggers import BaseTrigger, build
 from gnomon.engine import Engine, JobStore
 from gnomon.engine.apscheduler_private import reference_of
-from gnomon.engine.functions import executor_for
+from gnomon.engine.functions import executor_for, reference_of_task
 from gnomon.engine.row_codec import body
 from gnomon.engine.upkeep import Service
-from gnomon.errors import DuplicateJob, GnomonError, InvalidInput, RunNotFound
+from gnomon.errors import ChangeNotFound, DuplicateJob, DuplicateTask, GnomonError, InvalidInput, RunNotFound, escaped
 from gnomon.executors import (
     CommandsExecutor,
     CoroutinesExecutor,
@@ -33,7 +41,27 @@ from gnomon.executors import (
     run_command,
 )
 from gnomon.executors.contract import Executor
-from gnomon.operations import calendars, change, declare, defaults, exceptions, import_crontab, read, run_now, undo
+from gnomon.observability.broadcast import Broadcast
+from gnomon.operations import (
+    add_job,
+    adopt,
+    calendars,
+    cancel_run,
+    change,
+    declare,
+    defaults,
+    exceptions,
+    import_crontab,
+    read,
+    read_nodes,
+    read_run,
+    remove_job,
+    retry_run,
+    run_now,
+    tasks,
+    undo,
+)
+from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
 from gnomon.operations.preview import (
@@ -44,8 +72,10 @@ from gnomon.operations.preview import (
     preview_change,
     preview_trigger,
 )
+from gnomon.operations.watch import Watch
 from gnomon.settings import Settings
 from gnomon.store import Clock, SqlEngine, Store
+from gnomon.store.survey import survey
 
 logger = logging.getLogger("gnomon")
 
@@ -101,11 +131,17 @@ class Scheduler:
         self._functions = job_store.functions
         self._declarations: dict[str, Declaration] = {}
         self._calendars: dict[str, Definition] = {}
+        self._tasks: dict[str, TaskDeclaration] = {}
         self._built: dict[str, BaseTrigger] = {}
         self.engine = Engine(job_store, self._executors(), self.settings, timezone=self.timezone)
+        #: Who may ask over HTTP: API tokens, sessions, proxies.
+        self.access = Access(lambda: self.store.credentials, self._store.database.local_now, self.settings)
         self._context = Context(
             self._store, self.engine, job_store.decode, self._functions.manifest, self._functions.declared
         )
+        #: What moves in the store, told live to whoever listens.
+        self.events = Broadcast(lambda: Watch(self._context), self._store.database.dialect.feed)
+        self._store.database.in_child(self.events.forked)
         self._is_late = False
         self._add_upkeep()
 
@@ -160,9 +196,7 @@ class Scheduler:
             retries=Retries(**retries),
             **policies,
         )
-        if declaration.executor not in self.engine.executor_names:
-            known = ", ".join(sorted(self.engine.executor_names))
-            raise InvalidInput("executor", declaration.executor, f"there are {known}")
+        self._check_executor(declaration.executor)
         earlier = self._declarations.get(job_id)
         if earlier is not None:
             raise DuplicateJob(job_id, reference_of(earlier.func), reference_of(func))
@@ -198,6 +232,25 @@ class Scheduler:
     def declarations(self) -> Mapping[str, Declaration]:
         """What the code has declared, by id."""
         return dict(self._declarations)
+
+    @overload
+    def task(self, func: _Function, /) -> _Function: ...
+    @overload
+    def task(self, /, **options: Any) -> Callable[[_Function], _Function]: ...
+    def task(self, func: Any = None, /, **options: Any) -> Any:
+        """Declare the decorated function as a task: jobs can be added for it while the program runs, each with an id, a
+        trigger and keyword arguments of its own; see ``add_job``.
+
+        It stands at the top level of a module, and its arguments are annotated with types that JSON has. Options:
+        ``name`` (the function's name), ``description`` (the docstring's first line), and ``executor``, ``retries``,
+        ``retry_delay``, ``retry_backoff``, ``timeout``, ``rerun_lost``, ``max_instances``, ``misfire_grace_time``,
+        ``coalesce`` as with ``register``.
+
+        Raises ``DuplicateTask``, ``InvalidInput``.
+        """
+        if func is None:
+            return lambda decorated: self._declare_task(decorated, options)
+        return self._declare_task(func, options)
 
     # -- life
 
@@ -236,6 +289,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Give the store's connections back. The scheduler can be used again; it connects again."""
+        self.events.close()
         self._store.close()
 
     @property
@@ -267,6 +321,11 @@ class Scheduler:
         self.open()
         return read.read_jobs(self._context)
 
+    def list_jobs(self, query: JobQuery | None = None) -> JobsPage:
+        """A page of jobs: filtered, sorted, in constant time however many there are. Raises ``InvalidInput``."""
+        self.open()
+        return list_jobs(self._context, query or JobQuery())
+
     def get_job(self, job_id: str) -> dict[str, Any]:
         """One stored job as a JSON-ready dict. Raises ``JobNotFound``."""
         self.open()
@@ -280,7 +339,7 @@ class Scheduler:
         try:
             self.change_job(job_id, trigger=trigger, trigger_args=_with(expression, trigger_args))
         except Exception as error:
-            logger.warning("the schedule of job %r was not changed: %s", job_id, error)
+            logger.warning("the schedule of job %r was not changed: %s", job_id, escaped(error))
             return False
         return True
 
@@ -298,10 +357,10 @@ class Scheduler:
         """Change fields of a job in one transaction and return the job as it then stands.
 
         ``fields``: ``enabled``, ``misfire_grace_time``, ``coalesce``, ``max_instances``, ``calendar`` (its name; None:
-        none); what is absent stays, and so does the time zone where ``trigger_args`` name none. ``DEFAULT`` in place of
-        a value returns the field to what the code says. The next run is counted from now, and a paused job stays
-        paused. At ``expires_at`` what was changed returns to the code. ``if_token`` is the token of the job that the
-        change was decided on.
+        none), and of a job that was added ``kwargs``, all of them; what is absent stays, and so does the time zone
+        where ``trigger_args`` name none. ``DEFAULT`` in place of a value returns the field to what the code says, or
+        the job was added as. The next run is counted from now, and a paused job stays paused. At ``expires_at`` what
+        was changed returns to that. ``if_token`` is the token of the job that the change was decided on.
 
         Raises ``JobNotFound``, ``InvalidTrigger``, ``InvalidInput``, ``ChangeRefused``, ``StaleToken`` or
         ``StoreError``; then nothing has changed.
@@ -315,6 +374,64 @@ class Scheduler:
             raise InvalidInput("trigger", None, "trigger_args need a trigger: name its kind")
         patch = change.Patch(fields=fields, expires_at=expires_at, if_token=if_token)
         return change.change_job(self._context, job_id, patch, author or Author())
+
+    def add_job(
+        self,
+        id: str,
+        task: str,
+        trigger: str | BaseTrigger,
+        expression: str | None = None,
+        *,
+        kwargs: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        enabled: bool = True,
+        author: Author | None = None,
+        **trigger_args: Any,
+    ) -> dict[str, Any]:
+        """Add a job that runs a task with these arguments, and return it. It is stored at once, also by a process that
+        was not started and has no code: then a node has to have told of the task.
+
+        ``kwargs`` are plain JSON, checked against the task's signature. What the job is added as is its default, which
+        ``revert_job`` returns to; no start removes or changes it. ``remove_job`` does.
+
+        Raises ``TaskNotFound``, ``JobExists``, ``InvalidInput`` naming the argument (``kwargs.tenant``),
+        ``InvalidTrigger``, ``ChangeRefused`` or ``StoreError``; then nothing has changed.
+        """
+        self.open()
+        addition = add_job.Addition(
+            job_id=id,
+            task=task,
+            trigger=self.build_trigger(trigger, _with(expression, trigger_args)),
+            kwargs={} if kwargs is None else kwargs,
+            name=name,
+            description=description,
+            enabled=enabled,
+        )
+        return add_job.add_job(self._context, addition, author or Author())
+
+    def remove_job(self, job_id: str, *, if_token: str | None = None, author: Author | None = None) -> dict[str, Any]:
+        """Remove a job that no code declares, with what operators made of it; return it as it stood.
+
+        Its runs stay in the ledger, and those that are active go on. ``undo_change`` brings it back.
+
+        Raises ``JobNotFound``, ``StaleToken``, ``StoreError``, and ``ChangeRefused`` for a job that code declares.
+        """
+        self.open()
+        return remove_job.remove_job(self._context, job_id, author or Author(), if_token=if_token)
+
+    def check_arguments(self, task: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether a job could be added for a task with these arguments: a copy of them. Raises as ``add_job`` does."""
+        self.open()
+        return tasks.check_arguments(self._context, task, kwargs)
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """The tasks that jobs can be added for, by name, as JSON-ready dicts: those of living nodes and this process.
+
+        While nodes run different versions of a task, it stands there once for each.
+        """
+        self.open()
+        return tasks.list_tasks(self._context)
 
     def pause_job(self, job_id: str, *, author: Author | None = None) -> bool:
         """Do not fire a job until it is resumed. Raises ``JobNotFound``."""
@@ -364,8 +481,9 @@ class Scheduler:
     def undo_change(
         self, change_id: int, *, if_token: str | None = None, author: Author | None = None
     ) -> dict[str, Any]:
-        """Undo one line of the audit log by a new change; return the job. Raises ``ChangeNotFound``, ``ChangeRefused``
-        where a later change stands in the way, and as ``change_job`` does."""
+        """Undo one line of the audit log by a new change; return the job. One that was removed is added again, one that
+        was added is removed. Raises ``ChangeNotFound``, ``ChangeRefused`` where a later change stands in the way, and
+        as ``change_job`` does."""
         self.open()
         return undo.undo_change(self._context, change_id, author or Author(), if_token=if_token)
 
@@ -421,13 +539,43 @@ class Scheduler:
         self.open()
         return import_crontab.import_jobs(self._context, jobs, run_command, author or Author())
 
-    def run_job(self, job_id: str) -> int:
+    def survey(self, *, table: str = JOBS_TABLE) -> Survey:
+        """What stands in the store, which may be a database that has never seen Gnomon. Changes nothing.
+
+        ``table`` is what the old application gave as ``tablename`` (``schema.name`` for another schema). Raises
+        ``StoreUnavailable``.
+        """
+        return survey(self._store, table)
+
+    def examine(self, found: Survey) -> list[Candidate]:
+        """What is to be said of each job that a survey found, with what this scheduler declares and allows."""
+        code = adopt.Code(
+            self._context.decode, self._functions.find, self._functions.manifest(), self.engine.executor_names
+        )
+        return adopt.examine(found, code, now=self._store.database.local_now())
+
+    def adopt(
+        self, *, table: str = JOBS_TABLE, code: Scheduler | None = None, author: Author | None = None
+    ) -> list[str]:
+        """Take over a table of APScheduler's where it stands: make Gnomon's tables beside it, and write a change for
+        each job that is new here. Returns their ids. No row of APScheduler's is changed.
+
+        Rows of another ``table`` are copied, byte for byte; raises ``ChangeRefused``, and has adopted nothing, where
+        an id is taken. ``code`` is the scheduler whose allow-list reads the rows, if it is another.
+        """
+        self._store.upgrade()
+        self.open()
+        decode = (code or self)._context.decode
+        return adopt.adopt(self._context, author or Author(), table=table, decode=decode)
+
+    def run_job(self, job_id: str, *, key: str | None = None, author: Author | None = None) -> int:
         """Run a job once now, on any living node that has its code; return the run's id.
 
-        Raises ``JobNotFound``, ``ChangeRefused``.
+        A call that is repeated with its ``key`` within a day starts nothing and returns the same run, so that a request
+        can be sent again. Raises ``JobNotFound``, ``InvalidInput``, ``ChangeRefused``.
         """
         self.open()
-        return run_now.run_now(self._context, job_id)
+        return run_now.run_now(self._context, job_id, author or Author(), key=key)
 
     def build_trigger(self, trigger: str | BaseTrigger, trigger_args: Mapping[str, Any]) -> BaseTrigger:
         """A trigger object, checked. Raises ``InvalidTrigger``."""
@@ -517,6 +665,30 @@ class Scheduler:
         """Lines of the ledger, newest first; ``before`` is a run's id to page on from."""
         return self.store.ledger.newest(job_id=job_id, states=states, limit=limit, before=before)
 
+    def find_runs(self, query: RunQuery | None = None, *, limit: int = 50, after: RunPosition | None = None) -> RunPage:
+        """A page of at most 1,000 runs, the newest due time first; ``after`` is the ``following`` of the page before.
+
+        A page may be short while another follows it. Raises ``InvalidInput``.
+        """
+        check_limit(limit)
+        return self.store.run_queries.page(query or RunQuery(), limit=limit, after=after)
+
+    def last_runs(self, job_ids: Sequence[str], *, each: int = 20) -> dict[str, list[RunOutline]]:
+        """The last runs of each of many jobs, oldest first; one question to the store."""
+        check_limit(each)
+        return self.store.run_queries.outlines(job_ids, each=each)
+
+    def run_summary(
+        self, since: datetime, until: datetime | None = None, *, every_state: bool = False
+    ) -> list[JobSummary]:
+        """What was due in a span of time (``until`` now) and did not succeed, by job: counts, and since when it fails.
+
+        Jobs that still fail come first. With ``every_state``, all runs are counted.
+        """
+        store = self.store
+        end = until or store.database.now()
+        return store.run_queries.summary(since=since, until=end, every_state=every_state)
+
     def run(self, run_id: int) -> Run:
         """One line of the ledger. Raises ``RunNotFound``."""
         found = self.store.ledger.get(run_id)
@@ -524,13 +696,52 @@ class Scheduler:
             raise RunNotFound(run_id)
         return found
 
+    def get_run(self, run_id: int) -> dict[str, Any]:
+        """One run as a JSON-ready dict, with its attempts and with who started, cancelled or retried it. Raises
+        ``RunNotFound``."""
+        self.open()
+        return read_run.read_run(self._context, run_id)
+
     def output(self, run_id: int, *, after: int = -1) -> list[Any]:
         """What a run wrote: pieces with ``seq``, ``at``, ``stream``, ``text``, from the one after ``after``."""
         return self.store.ledger.output(run_id, after=after)
 
-    def cancel_run(self, run_id: int) -> bool:
-        """End a run of this process early; ``False`` where its executor can't, or it does not run here."""
-        return self.engine.recorder.cancel(run_id)
+    def output_page(self, run_id: int, *, after: int = -1, limit: int = 100) -> OutputPage:
+        """The same, at most ``limit`` pieces and 256 KiB at once: the page's ``after`` is where to go on."""
+        check_limit(limit)
+        return self.store.run_output.page(run_id, after=after, limit=limit)
+
+    def output_tail(self, run_id: int, *, limit: int = 100) -> OutputPage:
+        """The last pieces that a run has written; go on from the page's ``after`` to follow it."""
+        check_limit(limit)
+        return self.store.run_output.tail(run_id, limit=limit)
+
+    def output_text(self, run_id: int) -> Iterator[str]:
+        """All that a run has written, part by part: for a download of any size. Raises ``RunNotFound``."""
+        self.run(run_id)
+        return read_run.output_text(self._context, run_id)
+
+    def cancel_run(self, run_id: int, *, author: Author | None = None) -> Cancellation:
+        """End a run early, wherever it runs; see ``Cancellation`` for what that led to. To ask again changes nothing.
+
+        Raises ``RunNotFound``, and ``ChangeRefused`` for a run that has ended otherwise.
+        """
+        self.open()
+        return cancel_run.cancel_run(self._context, run_id, author or Author())
+
+    def retry_run(self, run_id: int, *, author: Author | None = None) -> Run:
+        """Try a run that ended badly, or never started, once more: as its next attempt, on any living node.
+
+        Raises ``RunNotFound``, and ``ChangeRefused`` for a run that is active, succeeded or was folded into a later
+        one, and for a job that cannot run now.
+        """
+        self.open()
+        return retry_run.retry_run(self._context, run_id, author or Author())
+
+    def nodes(self, *, limit: int = 100) -> list[dict[str, Any]]:
+        """The nodes as JSON-ready dicts: who is alive, what they run, how late they are; the living first."""
+        self.open()
+        return read_nodes.read_nodes(self._context, limit=limit)
 
     def changes(
         self,
@@ -548,23 +759,72 @@ class Scheduler:
         """
         return self.store.records.changes(job_id, actor=actor, since=since, until=until, before=before, limit=limit)
 
-    def asgi(self, *, hosts: Sequence[str] = ("127.0.0.1", "localhost", "[::1]")) -> Any:
-        """The API as an ASGI application, to serve alone or to mount into another.
+    def change(self, change_id: int) -> Change:
+        """One line of the audit log. Raises ``ChangeNotFound``."""
+        found = self.store.records.change(change_id)
+        if found is None:
+            raise ChangeNotFound(change_id)
+        return found
 
-        ``hosts`` are the names it answers to. It asks nobody who he is: behind any other name than this machine's own,
-        the application that it is mounted into has to.
+    def asgi(
+        self, *, hosts: Sequence[str] | None = None, loopback: bool = True, identify: Identify | None = None
+    ) -> Any:
+        """The API and the page as one ASGI application, to serve alone or to mount into another.
+
+        ``hosts`` are the names it answers to: those of loopback and ``Settings.allowed_hosts`` where none are given.
+        Whoever asks shows an API token, or has signed in, or is named by a proxy of ``Settings.proxies``. With
+        ``loopback``, requests from this machine need nothing of that (``Settings.loopback_open``): say ``False`` where
+        others reach the server too. ``identify`` lets the application that this is mounted into say who is asking: it
+        is given the ASGI scope and returns a ``Principal``, or ``None`` if it does not know.
         """
         # Up the layers, and only when called: a scheduler without a web server needs no web framework.
-        from gnomon.api import make_application
+        from gnomon.web import make_application
 
-        return make_application(self, hosts=tuple(hosts))
+        return make_application(self, hosts=hosts, loopback=loopback, identify=identify)
 
     # -- wiring
 
     def _declare(self, declarations: list[Declaration]) -> list[str]:
         started = declare.start_all(self._context, declarations, lease=timedelta(seconds=self.settings.lease))
         self._is_late = self._is_late or bool(started.late)
+        for job_id in started.added:
+            self._functions.declare(self._declarations[job_id])
+        for job_id in started.taken:
+            self._functions.withdraw(job_id)
         return started.added
+
+    def _declare_task(self, func: Callable[..., Any], options: dict[str, Any]) -> Any:
+        reference = reference_of_task(func)
+        retries = Retries(**{field: options.pop(key) for key, field in _RETRY_OPTIONS.items() if key in options})
+        offer = TaskOffer(
+            name=options.pop("name", None) or _plain_name(func),
+            func=reference,
+            description=options.pop("description", _first_line(func)),
+            schema=schema_of(func),
+            executor=options.pop("executor", executor_for(func)),
+            misfire_grace_time=options.pop("misfire_grace_time", DEFAULT_MISFIRE_GRACE_TIME),
+            coalesce=options.pop("coalesce", True),
+            max_instances=options.pop("max_instances", 1),
+            retries=retries.count,
+            retry_delay=retries.delay,
+            retry_backoff=retries.backoff,
+            timeout=options.pop("timeout", None),
+            rerun_lost=options.pop("rerun_lost", False),
+        )
+        for name, value in options.items():
+            raise InvalidInput(name, value, "a task has no such option")
+        check_task(offer)
+        self._check_executor(offer.executor)
+        for other in self._tasks.values():
+            if other.offer.name == offer.name or other.offer.func == offer.func:
+                raise DuplicateTask(offer.name, other.offer.func, offer.func)
+        self._tasks[offer.name] = TaskDeclaration(func, offer)
+        self._functions.declare_task(self._tasks[offer.name])
+        return func
+
+    def _check_executor(self, name: str) -> None:
+        if name not in self.engine.executor_names:
+            raise InvalidInput("executor", name, f"there are {', '.join(sorted(self.engine.executor_names))}")
 
     def _declare_again(self) -> None:
         """Where newer code was running at our start: it may have been taken back since, and then ours holds."""

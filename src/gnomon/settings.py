@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_Role = Literal["viewer", "operator", "admin"]
+
+
+def _parts(value: object) -> object:
+    """What stands between commas: environment variables hold one text."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _not_all(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if network.prefixlen == 0:
+        raise ValueError("a network of all addresses would let everybody say who he is")
+    return network
+
+
+_Network = Annotated[IPv4Network | IPv6Network, AfterValidator(_not_all)]
+_Listed = (NoDecode, BeforeValidator(_parts))
 
 
 class Settings(BaseSettings):
@@ -29,3 +49,27 @@ class Settings(BaseSettings):
     keep_days: float = Field(default=30.0, gt=0, description="finished runs are kept so many days")
     keep_runs: int = Field(default=10_000, ge=1, description="and at most so many for one job")
     lock_timeout: float = Field(default=30.0, gt=0, le=600, description="how long a write waits for a locked database")
+
+    loopback_open: bool = Field(default=True, description="who asks from this machine needs no token, and is admin")
+    allowed_hosts: Annotated[tuple[str, ...], *_Listed] = Field(
+        default=(), description="further names that the server answers to, besides those of loopback"
+    )
+    proxies: Annotated[tuple[_Network, ...], *_Listed] = Field(
+        default=(), description="addresses of proxies that say who the user is"
+    )
+    proxy_user_header: str = Field(
+        default="X-Forwarded-User", pattern=r"^[A-Za-z0-9-]+$", description="the header in which they name the user"
+    )
+    proxy_role_header: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9-]+$", description="the header in which they name roles or groups"
+    )
+    proxy_roles: dict[str, _Role] = Field(default={}, description="roles of the groups in that header, as JSON")
+    proxy_role: _Role | Literal["none"] = Field(
+        default="viewer", description="the role of a user for whom the header gives none; none lets nobody in"
+    )
+    session_lifetime: float = Field(
+        default=43_200.0, gt=0, le=2_592_000, description="whoever signed in at the page is signed out after so long"
+    )
+    session_idle: float = Field(
+        default=3_600.0, ge=120, le=2_592_000, description="and after so long without a request"
+    )

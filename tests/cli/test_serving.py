@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -49,7 +53,8 @@ scheduler.register(run_command, "cron", id="command", hour=3, executor="command"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """With the application in ``app.py``."""
+    """With the application in ``app.py``; an earlier test's is another one."""
+    monkeypatch.delitem(sys.modules, "app", raising=False)
     (tmp_path / "app.py").write_text(APPLICATION)
     monkeypatch.setenv("GNOMON_STORE", f"sqlite:///{tmp_path}/serve.db")
     return tmp_path
@@ -73,6 +78,17 @@ def get(port: int, path: str) -> Any:
         return None
     except (urllib.error.URLError, ConnectionError):
         return None
+
+
+def asked(port: int, path: str, **headers: str) -> tuple[int, Any]:
+    """Status and JSON of what the API answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, json.load(answer)
+    finally:
+        connection.close()
 
 
 def wait_for_api(port: int, served: subprocess.Popen[str]) -> None:
@@ -163,6 +179,7 @@ def test_addresses_that_others_reach_are_refused(gnomon: Gnomon, folder: Path, h
     result = gnomon("serve", "app.py", "--host", host, "--port", "0")
     assert result.code == 2
     assert result.err.startswith("gnomon: --host: ")
+    assert "token create" in result.err or "give localhost" in result.err
     assert not (folder / "serve.db").exists()
 
 
@@ -205,3 +222,98 @@ def test_imported_commands_run_on_a_node_without_application_code(gnomon: Gnomon
             return "hello, world" in result.out
 
         wait_until(ran)
+
+
+def test_others_are_served_once_they_can_say_who_they_are(gnomon: Gnomon, folder: Path) -> None:
+    store = f"sqlite:///{folder}/serve.db"
+    text = gnomon("token", "create", "--role", "operator", "--name", "mia", "--store", store).out.strip()
+    port = free_port()
+    options = ["--host", "0.0.0.0", "--port", str(port), "--allowed-host", "jobs.example.org"]
+    with process("serve", "app.py", *options, cwd=folder) as served:
+        wait_for_api(port, served)
+        assert get(port, "/health") == {"status": "ok"}
+        assert get(port, "/api/scheduler/jobs") is None
+        known = {"Authorization": f"Bearer {text}"}
+        for host in ("jobs.example.org", f"127.0.0.1:{port}"):
+            assert asked(port, "/api/scheduler/jobs", Host=host, **known)[0] == 200
+        assert asked(port, "/api/scheduler/jobs", Host="evil.example", **known)[0] == 400
+        assert (
+            asked(port, "/api/%0d%0a2026-01-01T00:00:00+0000 INFO gnomon: forged%1b[2J".replace(" ", "%20"))[0] == 401
+        )
+        gnomon("token", "revoke", "mia", "--store", store)
+        assert asked(port, "/api/scheduler/jobs", **known)[0] == 401
+        served.send_signal(signal.SIGTERM)
+        lines = served.communicate(timeout=30)[1].splitlines()
+    assert any("can be read on its way" in line for line in lines)
+    assert any("\\r\\n2026-01-01T00:00:00+0000 INFO gnomon: forged\\x1b[2J" in line for line in lines)
+    assert not any(line.startswith("2026-01-01T00:00:00+0000") for line in lines)
+    assert text not in "".join(lines)
+
+
+def test_a_proxy_that_is_named_is_enough_too(folder: Path) -> None:
+    port = free_port()
+    with process(
+        "serve", "app.py", "--host", "0.0.0.0", "--port", str(port), cwd=folder, GNOMON_PROXIES="127.0.0.1"
+    ) as served:
+        wait_for_api(port, served)
+        assert asked(port, "/api/scheduler/session", **{"X-Forwarded-User": "mia"}) == (
+            200,
+            {"name": "mia", "role": "viewer", "how": "proxy", "csrf_token": None},
+        )
+        assert asked(port, "/api/scheduler/session")[0] == 401
+
+
+def test_https_is_served_with_a_certificate(folder: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes the certificate, is not there: install the package openssl")
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem "
+        "-subj /CN=localhost -days 2 -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
+    )
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    port = free_port()
+    trusting = ssl.create_default_context(cafile=str(folder / "cert.pem"))
+    options = ["--port", str(port), "--tls-cert", "cert.pem", "--tls-key", "key.pem"]
+    with process("serve", "app.py", *options, cwd=folder) as served:
+
+        def answered() -> bool:
+            assert served.poll() is None, served.communicate()[1]
+            try:
+                connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=trusting)
+                connection.request("GET", "/health")
+                answer = connection.getresponse()
+            except ConnectionError:
+                return False
+            assert answer.status == 200
+            assert answer.headers["strict-transport-security"]
+            answer.read()
+            connection.close()
+            return True
+
+        wait_until(answered)
+        old = ssl.create_default_context(cafile=str(folder / "cert.pem"))
+        old.maximum_version = ssl.TLSVersion.TLSv1_2
+        old.set_ciphers("AES128-SHA:AES256-SHA")
+        with socket.create_connection(("127.0.0.1", port)) as plain, pytest.raises((ssl.SSLError, ConnectionError)):
+            old.wrap_socket(plain, server_hostname="localhost")
+        served.send_signal(signal.SIGTERM)
+        assert "https://127.0.0.1" in served.communicate(timeout=30)[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tls-cert", "nowhere.pem"], "--tls-cert"),
+        (["--tls-cert", "app.py"], "PEM"),
+        (["--tls-key", "app.py"], "--tls-cert"),
+        (["--allowed-host", "https://jobs.example.org"], "--allowed-host"),
+    ],
+)
+def test_what_cannot_be_served_with_is_said_before_anything_is_started(
+    gnomon: Gnomon, folder: Path, options: list[str], said: str
+) -> None:
+    result = gnomon("serve", "app.py", *options)
+    assert result.code == 2
+    assert said in result.err
+    assert result.err.count("\n") == 1
+    assert not (folder / "serve.db").exists()

@@ -109,7 +109,7 @@ def test_a_change_by_somebody_else_while_the_question_stands_is_not_overwritten(
         scheduler.change_job("nightly", trigger="cron", trigger_args={"hour": 9})
     terminal.type("y")
     assert terminal.end() == 1
-    assert "somebody else" in terminal.plain
+    assert "since you looked at it" in terminal.plain
     with reading(store) as scheduler:
         assert scheduler.get_job("nightly")["trigger_args"]["hour"] == "9"
 

@@ -9,6 +9,7 @@ from threading import Event, current_thread
 import pytest
 
 from gnomon import RunState, Scheduler
+from gnomon.domain.steering import Cancellation
 from gnomon.errors import InvalidInput
 from gnomon.executors import run_command
 from gnomon.testing import ManualEngine
@@ -74,11 +75,11 @@ def test_a_run_can_be_cancelled_where_the_work_can_be_ended(scheduler: Scheduler
     register_long_jobs(scheduler)
     engine.clock.set(ONE)
     lines = engine.step(wait=False)
+    wait_until(lambda: len(scheduler.runs(states=[RunState.RUNNING])) == 3)
     for run in lines:
-        wait_until(lambda run=run: scheduler.cancel_run(run.id))
-    engine.settle()
+        assert scheduler.cancel_run(run.id) is Cancellation.ENDING
+    wait_until(lambda: engine.step(wait=False) == [] and not scheduler.runs(states=[RunState.RUNNING]))
     assert {scheduler.run(run.id).state for run in lines} == {RunState.CANCELLED}
-    assert not scheduler.cancel_run(lines[0].id)
 
 
 def test_a_command_that_fails_says_with_which_code(scheduler: Scheduler, engine: ManualEngine) -> None:

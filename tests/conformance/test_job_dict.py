@@ -21,7 +21,7 @@ from tests.jobs import nothing
 KEYS = {
     *("id", "name", "description", "enabled", "trigger", "trigger_args", "timezone", "schedule", "next_run_time"),
     *("source", "default", "misfire_grace_time", "coalesce", "max_instances", "executor", "token", "last_run", "as_of"),
-    *("state", "problem", "overrides", "exceptions", "next_start", "calendar"),
+    *("state", "problem", "overrides", "exceptions", "next_start", "calendar", "task", "kwargs"),
 }
 KINDS: dict[str, dict[str, Any]] = {
     "cron": {
@@ -40,7 +40,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def client(scheduler: Scheduler) -> Iterator[TestClient]:
-    with TestClient(scheduler.asgi(), base_url="http://localhost") as client:
+    with TestClient(scheduler.asgi(), base_url="http://localhost", client=("127.0.0.1", 50000)) as client:
         yield client
 
 
@@ -64,7 +64,9 @@ def test_sending_trigger_and_args_back_is_no_change(
     assert [after[key] for key in same] == [before[key] for key in same]
     assert scheduler.changes() == []
     sent = {"trigger": before["trigger"], "trigger_args": before["trigger_args"]}
-    assert client.patch("/api/scheduler/jobs/job", json=sent).json()["token"] == before["token"]
+    assert (
+        client.patch("/api/scheduler/jobs/job", json=sent, headers={"If-Match": "*"}).json()["token"] == before["token"]
+    )
 
 
 def test_it_has_exactly_these_keys_in_every_state_and_is_json_ready(

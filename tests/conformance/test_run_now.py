@@ -9,8 +9,9 @@ from threading import Event
 import pytest
 
 from gnomon import RunState, Scheduler, Settings
+from gnomon.domain.change import Author, Origin
 from gnomon.domain.run import Cause
-from gnomon.errors import ChangeRefused
+from gnomon.errors import ChangeRefused, InvalidInput
 from gnomon.testing import ManualEngine
 from tests.conformance.conftest import NOON
 from tests.jobs import nothing
@@ -83,3 +84,63 @@ def test_a_run_of_a_job_without_code_is_refused_with_what_to_do(
     with pytest.raises(ChangeRefused, match="no node has code for it; start one that declares it"):
         another_scheduler().run_job("orphan")
     assert another_scheduler().runs("orphan") == []
+
+
+def test_a_repeated_call_with_its_key_starts_nothing_and_returns_the_same_run(
+    scheduler: Scheduler, engine: ManualEngine
+) -> None:
+    scheduler.register(nothing, "cron", id="job", hour=13)
+    first = scheduler.run_job("job", key="import of Monday")
+    assert scheduler.run_job("job", key="import of Monday") == first  # though it is active: max_instances is 1
+    engine.step()
+    engine.clock.advance(hours=23, minutes=59)
+    assert scheduler.run_job("job", key="import of Monday") == first
+    assert [run.id for run in scheduler.runs("job") if run.cause is Cause.MANUAL] == [first]
+    assert [change.action for change in scheduler.changes("job")] == ["run"]
+
+
+def test_a_key_is_forgotten_after_a_day(scheduler: Scheduler, engine: ManualEngine) -> None:
+    scheduler.register(nothing, "cron", id="job", hour=13)
+    first = scheduler.run_job("job", key="k")
+    engine.step()
+    engine.clock.advance(days=1)
+    second = scheduler.run_job("job", key="k")
+    assert second != first
+    assert scheduler.run_job("job", key="k") == second
+
+
+def test_a_key_that_was_given_for_another_job_is_refused(scheduler: Scheduler) -> None:
+    for job_id in ("job", "other"):
+        scheduler.register(nothing, "cron", id=job_id, hour=13)
+    scheduler.run_job("job", key="k")
+    with pytest.raises(ChangeRefused, match="the key 'k' was given for a run of job 'job' less than a day ago"):
+        scheduler.run_job("other", key="k")
+    assert scheduler.runs("other") == []
+
+
+def test_a_key_of_a_call_that_was_refused_is_free(scheduler: Scheduler, engine: ManualEngine) -> None:
+    scheduler.register(nothing, "cron", id="job", hour=13)
+    scheduler.run_job("job")
+    with pytest.raises(ChangeRefused):
+        scheduler.run_job("job", key="k")
+    engine.step()
+    assert scheduler.run(scheduler.run_job("job", key="k")).state is RunState.QUEUED
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\nb", "a\0b"])
+def test_a_key_that_cannot_be_kept_is_refused(scheduler: Scheduler, key: str) -> None:
+    scheduler.register(nothing, "cron", id="job", hour=13)
+    with pytest.raises(InvalidInput, match="key: "):
+        scheduler.run_job("job", key=key)
+    assert scheduler.runs("job") == []
+
+
+def test_who_ran_it_from_where_and_why_is_kept(scheduler: Scheduler) -> None:
+    scheduler.register(nothing, "cron", id="job", hour=13)
+    author = Author("alice", Origin.API, "the file came late")
+    run_id = scheduler.run_job("job", author=author)
+    (change,) = scheduler.changes("job")
+    assert (change.action, change.author, change.run_id) == ("run", author, run_id)
+    assert change.after == {"run": run_id, "state": "queued"}
+    (said,) = scheduler.get_run(run_id)["changes"]
+    assert (said["action"], said["actor"], said["origin"]) == ("run", "alice", "api")

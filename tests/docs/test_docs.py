@@ -291,3 +291,36 @@ def test_each_page_can_be_reached_from_the_first(page: Path) -> None:
 def test_the_picture_asks_no_other_host_for_anything() -> None:
     picture = text_of("terminal.svg")
     assert not re.search(r"@import|@font-face|url\((?!#)|href=", picture)
+
+
+# -- what is claimed of security
+
+#: How many requirements of levels 1 and 2 each section of OWASP ASVS 5.0.0 has; they are the first of the section.
+_ASVS = {
+    **{"1.1": 2, "1.2": 9, "1.3": 11, "1.4": 3, "1.5": 2, "2.1": 3, "2.2": 3, "2.3": 4, "2.4": 1},
+    **{"3.2": 2, "3.3": 4, "3.4": 6, "3.5": 5, "3.7": 2, "4.1": 3, "4.2": 1, "4.3": 2, "4.4": 4},
+    **{"5.1": 1, "5.2": 3, "5.3": 2, "5.4": 3, "6.1": 3, "6.2": 12, "6.3": 4, "6.4": 4, "6.5": 5, "6.6": 3, "6.8": 4},
+    **{"7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 2, "7.6": 2, "8.1": 2, "8.2": 3, "8.3": 1, "8.4": 1},
+    **{"9.1": 3, "9.2": 4, "10.1": 2, "10.2": 2, "10.3": 4, "10.4": 11, "10.5": 5, "10.6": 2, "10.7": 3},
+    **{"11.1": 2, "11.2": 3, "11.3": 3, "11.4": 4, "11.5": 1, "11.6": 1, "12.1": 3, "12.2": 2, "12.3": 4},
+    **{"13.1": 1, "13.2": 5, "13.3": 2, "13.4": 5, "14.1": 2, "14.2": 4, "14.3": 3},
+    **{"15.1": 3, "15.2": 3, "15.3": 7, "16.1": 1, "16.2": 5, "16.3": 4, "16.4": 3, "16.5": 3},
+    **{"17.1": 1, "17.2": 4, "17.3": 2},
+}
+
+
+def test_each_requirement_of_asvs_is_spoken_of_once() -> None:
+    text = text_of("security.md").partition("## ASVS 5.0, level 2")[2]
+    claims = [cell for cell in _ROW.findall(text) if cell[:1].isdigit()]
+    claims += re.findall(r"^(?:Does|Do) not apply: .*?(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    spoken: list[str] = []
+    for claim in claims:
+        for section_, first, last in re.findall(r"\b(\d+\.\d+)\.(\d+)(?:–\1\.(\d+))?", claim):
+            spoken += [f"{section_}.{number}" for number in range(int(first), int(last or first) + 1)]
+    assert sorted(spoken) == sorted(f"{name}.{number + 1}" for name, count in _ASVS.items() for number in range(count))
+
+
+def test_what_security_points_to_is_there() -> None:
+    pointed = re.findall(r"`((?:tests|src)/[\w/.]+)`", text_of("security.md"))
+    assert pointed
+    assert [path for path in pointed if not (ROOT / path).exists()] == []

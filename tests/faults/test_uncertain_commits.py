@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import PoolProxiedConnection
 
 from gnomon import RunState, Scheduler
 from gnomon.domain.run import Cause
 from gnomon.errors import StoreUnavailable
-from gnomon.store import database
+from gnomon.store.database import CommitUncertain
 from tests.faults.ledger_checks import check_ledger
 from tests.faults.nodes import SECOND, declared, migrate, running, wait_until_settled
 from tests.processes import wait_until
@@ -34,6 +34,7 @@ def answers_lost(scheduler: Scheduler, *names: str, every: int = 1) -> Iterator[
 
     Gives a list that grows with each, by the name of the transaction.
     """
+    database = scheduler.store.database
     commit = database._commit
     here = threading.local()
     count = 0
@@ -47,20 +48,20 @@ def answers_lost(scheduler: Scheduler, *names: str, every: int = 1) -> Iterator[
             count += 1
             here.loses = name if count % every == 0 else ""
 
-    def losing(connection: Connection) -> None:
+    def losing(connection: PoolProxiedConnection) -> None:
         commit(connection)
         if getattr(here, "loses", ""):
             connection.invalidate()
             lost.append(here.loses)
-            raise database.CommitUncertain("the answer to COMMIT was lost")
+            raise CommitUncertain("the answer to COMMIT was lost")
 
-    database._commit = losing
-    scheduler.store.database.boundary = boundary
+    database._commit = losing  # type: ignore[method-assign]
+    database.boundary = boundary
     try:
         yield lost
     finally:
-        scheduler.store.database.boundary = None
-        database._commit = commit
+        database.boundary = None
+        database._commit = commit  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -211,6 +212,38 @@ def test_a_run_now_is_queued_once_or_not_at_all_and_the_answer_says_which(place:
             answer = None
     assert done
     assert [run.id for run in scheduler.runs() if run.cause is Cause.MANUAL] == ([] if answer is None else [answer])
+    scheduler.close()
+
+
+@pytest.mark.parametrize("act", ["run_now", "cancel", "retry"])
+def test_what_was_done_to_a_run_is_reported_as_what_became_of_it(place: Place, tmp_path: Path, act: str) -> None:
+    """And who does it again, because he got no answer, has done it once."""
+    scheduler = declared(place.url, tmp_path, jobs=1, max_instances=5)
+    scheduler.start_all_jobs()
+    run_id = scheduler.run_job("job 0")
+    if act == "retry":
+        scheduler.cancel_run(run_id)
+    doing: dict[str, Callable[[], object]] = {
+        "run_now": lambda: scheduler.run_job("job 0", key="the same"),
+        "cancel": lambda: scheduler.cancel_run(run_id),
+        "retry": lambda: scheduler.retry_run(run_id),
+    }
+    before = len(scheduler.changes())
+    is_told = True
+    with place.fault(scheduler, act) as done:
+        try:
+            doing[act]()
+        except StoreUnavailable:
+            is_told = False
+    assert done
+    assert len(scheduler.changes()) - before == int(is_told)
+    if act != "retry" or not is_told:
+        doing[act]()
+    assert len(scheduler.changes()) - before == 1
+    expected = {"run_now": (RunState.QUEUED, 1), "cancel": (RunState.CANCELLED, 1), "retry": (RunState.QUEUED, 2)}
+    run = scheduler.run(run_id)
+    assert (run.state, run.attempt) == expected[act]
+    assert len(scheduler.runs()) == (2 if act == "run_now" else 1)
     scheduler.close()
 
 

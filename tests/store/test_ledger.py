@@ -66,7 +66,7 @@ def test_a_claim_that_is_not_held_changes_nothing(store: Store, node: str, attem
     store.ledger.give_back([run_id], node)
     assert store.ledger.release_queued(node) == 0
     if node != "node":
-        assert store.ledger.lose_running(node, at=LATER, error="no") == (0, 0)
+        assert store.ledger.lose_running(node, at=LATER, error="no") == (0, 0, 0)
     assert store.ledger.get(run_id) == before
 
 
@@ -122,7 +122,7 @@ def test_what_a_dead_node_held_is_released_lost_or_repeated(store: Store) -> Non
 
     assert store.ledger.release_queued("dead", keep=[queued]) == 0
     assert store.ledger.release_queued("dead") == 1
-    assert store.ledger.lose_running("dead", at=LATER, error="it died") == (1, 1)
+    assert store.ledger.lose_running("dead", at=LATER, error="it died") == (1, 1, 0)
 
     found = {run.id: (run.state, run.node, run.attempt) for run in store.ledger.newest()}
     assert found == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -12,14 +13,23 @@ import pytest
 
 from gnomon.domain.change import Author
 from gnomon.domain.ledger import Finish, Piece
-from gnomon.domain.run import RunState
+from gnomon.domain.run import ACTIVE, TROUBLE, Cause, RunState
+from gnomon.domain.run_query import RunPosition, RunQuery
 from gnomon.domain.tick_exception import Action, TickException
 from gnomon.store import Store
 from gnomon.store.session import Session
 from tests.store.conftest import NOON, line
 
 Use = Callable[[Store], object]
+HOUR_AGO = NOON - timedelta(hours=1)
 END = Finish(1, "node", 1, RunState.SUCCEEDED, None, 1, None)
+
+
+def found(**query: Any) -> Use:
+    """The second page of runs."""
+    return lambda store: store.run_queries.page(RunQuery(**query), limit=50, after=RunPosition(NOON, 900))
+
+
 #: What is done many times a second, or while others wait.
 HOT: dict[str, Use] = {
     "due jobs": lambda store: store.schedules.due(NOON, exclude=(), limit=500),
@@ -52,9 +62,38 @@ HOT: dict[str, Use] = {
     "times with an exception": lambda store: store.exceptions.taken(since=NOON, until=NOON),
     "calendars of jobs": lambda store: store.calendars.of_jobs(["job 1", "job 2"]),
     "jobs due at one time": lambda store: store.schedules.count_due_at(NOON),
+    "requests to cancel": lambda store: store.steering.cancel_requests("node"),
+    "active runs by node": lambda store: store.run_queries.active_by_node(),
+    "attempts": lambda store: store.run_queries.attempts(1),
+    "changes of a run": lambda store: store.records.changes_of_run(1),
+    "a key": lambda store: store.steering.known_key("key", since=NOON),
+    "a page of output": lambda store: store.run_output.page(1, limit=10),
+    "the end of output": lambda store: store.run_output.tail(1, limit=10),
+    "last runs of many": lambda store: store.run_queries.outlines(["job 1", "job 2"], each=20),
+    "what failed": lambda store: store.run_queries.summary(since=HOUR_AGO, until=NOON, every_state=False),
+    "what became of all": lambda store: store.run_queries.summary(since=HOUR_AGO, until=NOON, every_state=True),
+    "runs found": found(),
+    "runs found of a job": found(job_id="job 1", scheduled_to=NOON),
+    "runs found in a span": found(scheduled_from=HOUR_AGO, scheduled_to=NOON),
+    "runs found that failed": found(states=frozenset({RunState.FAILED, RunState.LOST})),
+    "runs found that did not succeed": found(states=TROUBLE, scheduled_to=NOON),
+    "runs found by error": found(search="refused"),
+    "runs found by node": found(node="node", causes=frozenset({Cause.MANUAL})),
+    "runs found that are active": found(states=ACTIVE),
+    "runs found of a job that are active": found(states=ACTIVE, job_id="job 1"),
 }
 #: Read whole, in the order of an index or of the key.
 IN_ORDER = {"newest runs", "next due job", "next due job but some"}
+#: The first page of these goes through the order of an index without a bound, until the page is full.
+WITHOUT_SORT = [
+    "runs found",
+    "runs found of a job",
+    "runs found in a span",
+    "runs found that did not succeed",
+    "runs found that failed",
+    "runs found by error",
+    "runs found by node",
+]
 
 
 @contextmanager
@@ -157,6 +196,19 @@ def test_listing_by_next_run_time_needs_no_sort_of_due_jobs(full: Store, monkeyp
     with recorded(monkeypatch) as statements, full.database.read():
         full.schedules.due(NOON, exclude=(), limit=500)
     steps = [step for statement, parameters in statements for step in plan(full, statement, parameters)]
+    assert not any("TEMP B-TREE" in step or step.startswith("Sort") for step in steps), steps
+
+
+@pytest.mark.parametrize("name", WITHOUT_SORT)
+def test_a_page_of_runs_is_read_in_the_order_of_an_index(
+    full: Store, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Only runs of one due time are sorted, on PostgreSQL."""
+    with recorded(monkeypatch) as statements, full.database.read():
+        HOT[name](full)
+    # The lines that are looked at, without what is then done with those that were found.
+    inner = [(re.sub(r"^SELECT .* FROM \((SELECT .*)\) AS .*", r"\1", sql), given) for sql, given in statements[:1]]
+    steps = [step for statement, given in inner for step in plan(full, statement, given)]
     assert not any("TEMP B-TREE" in step or step.startswith("Sort") for step in steps), steps
 
 

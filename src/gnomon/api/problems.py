@@ -10,30 +10,70 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from gnomon.access.asking import challenge
+from gnomon.access.security_headers import with_security
 from gnomon.errors import (
+    ChangeNotFound,
     ChangeRefused,
     GnomonError,
     InvalidInput,
     InvalidTrigger,
+    JobExists,
     JobNotFound,
+    NotAllowed,
+    NotAuthenticated,
     RunNotFound,
+    StaleToken,
     StoreError,
+    TaskNotFound,
+    TooManyAttempts,
     shown,
 )
+from gnomon.operations.audit import change_dict
 
 logger = logging.getLogger("gnomon.api")
 
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (JobNotFound, 404, "job-not-found", "There is no such job"),
     (RunNotFound, 404, "run-not-found", "There is no such run"),
+    (ChangeNotFound, 404, "change-not-found", "There is no such change"),
+    (NotAuthenticated, 401, "not-authenticated", "It is not known who is asking"),
+    (NotAllowed, 403, "not-allowed", "Who is asking may not do this"),
+    (TooManyAttempts, 429, "too-many-attempts", "Too many attempts"),
+    (TaskNotFound, 422, "task-not-found", "There is no such task"),
     (InvalidTrigger, 422, "invalid-trigger", "The trigger is not valid"),
     (InvalidInput, 422, "invalid-input", "A value is not allowed"),
+    (StaleToken, 412, "stale-token", "Somebody else has changed the job"),
+    (JobExists, 409, "job-exists", "There is a job of this id already"),
     (ChangeRefused, 409, "change-refused", "The job cannot be changed so"),
     (StoreError, 503, "store-unavailable", "The store does not answer"),
 )
 
 #: Types of what the web framework refuses. Not from the phrases of the statuses, which differ between Pythons.
-_HTTP_KINDS = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "not-json"}
+_HTTP_KINDS = {
+    400: "bad-request",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    415: "not-json",
+    428: "precondition-required",
+}
+
+#: What any route may answer, for the description of the API: said by what stands before the routes.
+OF_EVERY_ROUTE: dict[int | str, dict[str, Any]] = {
+    status: {"description": words, "content": {"application/problem+json": {}}}
+    for status, words in {
+        400: "unknown host, or an address that is not valid",
+        401: "nobody knows who is asking",
+        403: "who is asking may not do this",
+        408: "the body came too slowly",
+        413: "the body is too large",
+        414: "the address is too long",
+        422: "a value is not allowed",
+        431: "the headers are too large",
+        503: "the store does not answer",
+    }.items()
+}
 
 
 def install(app: FastAPI) -> None:
@@ -41,6 +81,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GnomonError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, unforeseen)
 
 
 def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> Response:
@@ -55,11 +96,24 @@ def _ours(_request: Request, error: Exception) -> Response:
             more: dict[str, Any] = {}
             if isinstance(error, InvalidInput):
                 more = {"field": error.field, "value": shown(error.value), "allowed": error.allowed}
+            elif isinstance(error, StaleToken):
+                more = _what_is_different(error)
             if status >= 500:
                 logger.warning("%s", error)
-            return problem(status, name, title, str(error), **more)
+            answer = problem(status, name, title, str(error), **more)
+            if isinstance(error, NotAuthenticated):
+                answer.headers.append(*challenge(is_invalid=error.is_invalid))
+            if isinstance(error, TooManyAttempts):
+                answer.headers["Retry-After"] = str(error.retry_after)
+            return answer
     logger.error("an error without a problem type", exc_info=error)
     return problem(500, "internal", "Something went wrong in Gnomon", "the log of the server says more")
+
+
+def _what_is_different(error: StaleToken) -> dict[str, Any]:
+    """The job as it stands, and what was changed since the token that was sent (null: nobody knows that one)."""
+    changes = None if error.changes is None else [change_dict(change) for change in error.changes]
+    return {"job": error.job, "differing": error.differing, "changes": changes}
 
 
 def _invalid(_request: Request, error: Exception) -> Response:
@@ -82,3 +136,10 @@ def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = _HTTP_KINDS.get(error.status_code, f"http-{error.status_code}")
     return problem(error.status_code, kind, str(error.detail), str(error.detail))
+
+
+def unforeseen(_request: Request, _error: Exception) -> Response:
+    """The last resort, which stands outside of all else; whoever serves this logs the traceback."""
+    answer = problem(500, "internal", "Something went wrong in Gnomon", "the log of the server says more")
+    answer.raw_headers = with_security(answer.raw_headers, is_secure=False)
+    return answer

@@ -13,12 +13,32 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 import typer.main
 
-from gnomon.cli import calendars, changes, crontab, demo, doctor, exceptions, jobs, preview, running, runs, serving
-from gnomon.cli.changes import SomeFailed
+from gnomon.cli import (
+    adding,
+    adopt,
+    audit,
+    calendars,
+    celery_beat,
+    changes,
+    crontab,
+    defaults,
+    demo,
+    doctor,
+    exceptions,
+    jobs,
+    nodes,
+    preview,
+    running,
+    runs,
+    serving,
+    steering,
+    tasks,
+)
 from gnomon.cli.database import db
-from gnomon.cli.exits import EXIT_CODES, ExitCode, exit_code_of
+from gnomon.cli.exits import EXIT_CODES, ExitCode, SomeFailed, exit_code_of
 from gnomon.cli.options import flag
 from gnomon.cli.output import printable
+from gnomon.cli.tokens import token
 from gnomon.errors import GnomonError
 
 #: Typer raises the errors of the parser below it, which some versions bring along and others import.
@@ -49,6 +69,8 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "show": jobs.show,
         "runs": runs.runs,
         "logs": runs.logs,
+        "tasks": tasks.tasks,
+        "changes": audit.changes,
         "preview": preview.preview,
         "calendars": calendars.calendars,
     },
@@ -56,22 +78,36 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "set": changes.set_,
         "pause": changes.pause,
         "resume": changes.resume,
+        "revert": defaults.revert,
+        "keep": defaults.keep,
+        "undo": audit.undo,
         "skip": exceptions.skip,
         "move": exceptions.move,
         "clear": exceptions.clear,
         "run": running.run,
+        "cancel": steering.cancel,
+        "retry": steering.retry,
+        "add": adding.add,
+        "remove": adding.remove,
     },
     _SERVE: {"serve": serving.serve, "node": serving.node, "web": serving.web, "demo": demo.demo},
-    _KEEP: {"doctor": doctor.doctor, "import-crontab": crontab.import_crontab},
+    _KEEP: {
+        "nodes": nodes.nodes,
+        "doctor": doctor.doctor,
+        "adopt": adopt.adopt,
+        "import-celery-beat": celery_beat.import_celery_beat,
+        "import-crontab": crontab.import_crontab,
+    },
 }
 # Made from the description of the triggers, which a docstring cannot be.
-_HELP = {"set": changes.SET_HELP, "preview": preview.PREVIEW_HELP}
+_HELP = {"add": adding.ADD_HELP, "set": changes.SET_HELP, "preview": preview.PREVIEW_HELP}
 for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
         help_text = _flowing(_HELP.get(name) or command.__doc__ or "")
         app.command(name, help=help_text, rich_help_panel=panel, epilog=EXIT_CODES)(command)
 app.add_typer(calendars.calendar, name="calendar", rich_help_panel=_CHANGE)
 app.add_typer(db, name="db", rich_help_panel=_KEEP)
+app.add_typer(token, name="token", rich_help_panel=_KEEP)
 
 
 def _say_version(wanted: bool) -> None:

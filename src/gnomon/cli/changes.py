@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gnomon.cli.exits import BadUsage
+from gnomon.cli.arguments import ArgumentsOption, given_arguments
+from gnomon.cli.exits import BadUsage, SomeFailed
 from gnomon.cli.jobs import next_run, policy_text
 from gnomon.cli.nodes import say_if_nobody_fires
 from gnomon.cli.options import JsonOption, YesOption, flag
@@ -21,9 +22,11 @@ from gnomon.cli.output import confirm, in_one_line, listing, print_json, screen
 from gnomon.cli.preview import around_text, coming_text, month_text
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.cli.trigger_words import kinds_help, trigger_arguments
+from gnomon.cli.until import UntilOption, moment_of
 from gnomon.domain.change import Author, Origin
 from gnomon.domain.declaration import check_policies
 from gnomon.errors import ChangeRefused, GnomonError, InvalidInput
+from gnomon.operations.audit import arguments_in_words
 from gnomon.operations.preview import UNCHANGED, ChangePreview, Preview, Unchanged
 from gnomon.scheduler import Scheduler
 
@@ -44,8 +47,10 @@ Examples:
   gnomon set nightly cron hour=4 minute=30 --reason "the export is late"
   gnomon set nightly crontab "0 4 * * 1-5"
   gnomon set tick interval minutes=5 --yes
+  gnomon set tick interval minutes=1 --until 2h --reason "watching the queue"
   gnomon set tick --max-instances 2 --misfire-grace-time 60 --no-coalesce
   gnomon set nightly --calendar de-holidays
+  gnomon set acme-report --arg tenant=acme-europe
 
 Kinds and their arguments:
 
@@ -72,6 +77,8 @@ def set_(
         str | None,
         typer.Option("--calendar", metavar="NAME", help="Leave out the dates of this calendar; none: of none."),
     ] = None,
+    arguments: ArgumentsOption = None,
+    until: UntilOption = None,
     reason: ReasonOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -82,12 +89,14 @@ def set_(
     if calendar is not None:
         policies["calendar"] = None if calendar.lower() == "none" else calendar
     author = author_of(reason)
-    if kind is None and not policies:
+    if kind is None and not policies and not arguments:
         raise BadUsage("say what to set: a kind with its arguments, or an option; `gnomon set --help` shows them")
     with opened(store, app) as scheduler:
         before = scheduler.get_job(job)
         if before["state"] == "quarantined":
             raise ChangeRefused(f"job {job!r} cannot be changed: {before['problem']}; mend or remove its row")
+        if arguments:
+            policies["kwargs"] = _with_arguments(scheduler, before, arguments)
         differing = {name: value for name, value in policies.items() if before[name] != value}
         comparison, named = None, differing.get("calendar", UNCHANGED)
         if kind is not None:
@@ -103,18 +112,19 @@ def set_(
             show=lambda console: _show_difference(console, before, comparison, differing),
             as_json=as_json,
         )
-        if scheduler.get_job(job)["token"] != before["token"]:
-            raise ChangeRefused(f"somebody else has just changed job {job!r}; nothing was changed here, look again")
         fields: dict[str, Any] = dict(differing)
         if comparison is not None and kind is not None:
             trigger = comparison.after.trigger
             fields |= {"trigger": trigger.kind, "trigger_args": trigger.args}
-        after = scheduler.change_job(job, author=author, **fields)
-        _say_done(scheduler, after, as_json, "changed")
+        after = scheduler.change_job(
+            job, author=author, expires_at=moment_of(until), if_token=before["token"], **fields
+        )
+        say_done(scheduler, after, as_json, "changed")
 
 
 def pause(
     jobs: JobsArgument,
+    until: UntilOption = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
     store: StoreOption = None,
@@ -124,12 +134,18 @@ def pause(
 
     Examples:
       gnomon pause nightly --reason "the warehouse moves"
-      gnomon pause nightly weekly
+      gnomon pause nightly weekly --until 3d
     """
-    author = author_of(reason)
+    author, expires_at = author_of(reason), moment_of(until)
     with opened(store, app) as scheduler:
         words = ("paused", "was paused already")
-        _each(scheduler, jobs, as_json, words, lambda job: scheduler.pause_job(job, author=author))
+        _each(
+            scheduler,
+            jobs,
+            as_json,
+            words,
+            lambda job: scheduler.change_job(job, enabled=False, expires_at=expires_at, author=author),
+        )
 
 
 def resume(
@@ -213,18 +229,28 @@ def _show_difference(
     if comparison is not None:
         _compare_triggers(table, before, comparison)
     for name, value in policies.items():
-        unit = " s" if name == "misfire_grace_time" else ""
-        table.add_row(
-            name.replace("_", " "), _policy(name, before[name], unit), Text(_policy(name, value, unit), "green")
-        )
+        sides = [_value_text(name, side) for side in (before[name], value)]
+        table.add_row(name.replace("_", " "), sides[0], Text(sides[1], "green"))
     console.print(table)
     if before["state"] == "paused":
         console.print(Text("It is paused and stays so: nothing fires until `gnomon resume`.", "yellow"))
     console.print()
 
 
-def _policy(name: str, value: object, unit: str) -> str:
-    return "none" if name == "calendar" and value is None else policy_text(value, unit)
+def _with_arguments(scheduler: Scheduler, before: dict[str, Any], given: list[str]) -> dict[str, Any]:
+    """The job's arguments with those that were given; the others stay."""
+    if before["task"] is None:
+        raise InvalidInput("--arg", given[0], "only a job that was added for a task has arguments here")
+    changed = {**(before["kwargs"] or {}), **given_arguments(scheduler, before["task"], given)}
+    return scheduler.check_arguments(before["task"], changed)
+
+
+def _value_text(name: str, value: Any) -> str:
+    if name == "kwargs":
+        return in_one_line(arguments_in_words(value))
+    if name == "calendar":
+        return in_one_line(value or "none")
+    return policy_text(value, " s" if name == "misfire_grace_time" else "")
 
 
 def _compare_triggers(table: Table, before: dict[str, Any], comparison: ChangePreview) -> None:
@@ -276,19 +302,11 @@ def _each(
             continue
         changed.append(after)
         if not as_json:
-            _say_done(scheduler, after, as_json, words[before["enabled"] == after["enabled"]])
+            say_done(scheduler, after, as_json, words[before["enabled"] == after["enabled"]])
     if as_json:
         print_json(changed[0] if len(jobs) == 1 else changed)
     if first_error is not None:
-        raise SomeFailed(first_error, len(jobs) - len(changed), len(jobs))
-
-
-class SomeFailed(GnomonError):
-    """Of several jobs, some were not changed; each was told by itself."""
-
-    def __init__(self, first: GnomonError, failed: int, total: int) -> None:
-        super().__init__(f"{failed} of {total} jobs were not changed")
-        self.first = first
+        raise SomeFailed(first_error, f"{len(jobs) - len(changed)} of {len(jobs)} jobs were not changed")
 
 
 def _say_nothing_changed(job: dict[str, Any], as_json: bool) -> None:
@@ -298,7 +316,8 @@ def _say_nothing_changed(job: dict[str, Any], as_json: bool) -> None:
         screen().print(f"Nothing to change: {in_one_line(job['id'])} is so already ({in_one_line(job['schedule'])}).")
 
 
-def _say_done(scheduler: Scheduler, job: dict[str, Any], as_json: bool, done: str) -> None:
+def say_done(scheduler: Scheduler, job: dict[str, Any], as_json: bool, done: str) -> None:
+    """Tell that a change was done, and when the job runs next."""
     if as_json:
         print_json(job)
         return

@@ -26,6 +26,8 @@ from gnomon.cli.changes import author_of
 from gnomon.cli.crontab import origin_of, read_crontab
 from gnomon.cli.following import ending
 from gnomon.cli.jobs import next_run
+from gnomon.cli.listening import address_of, listening, place
+from gnomon.cli.log_lines import log_to_stderr
 from gnomon.cli.options import flag
 from gnomon.cli.output import facts, in_one_line, screen
 from gnomon.cli.serving import (
@@ -35,9 +37,6 @@ from gnomon.cli.serving import (
     LogLevel,
     PortOption,
     Stopping,
-    address_of,
-    listening,
-    log_to_stderr,
     serve_http,
     start,
     wind_down,
@@ -75,8 +74,9 @@ def demo(
     url = store_url(store) if store is not None else _default_store()
     scheduler = Scheduler(url, allow=[COMMANDS_MODULE])
     try:
-        with listening("127.0.0.1", port) as listener, _screen_of_its_own() as console:
-            log_to_stderr(log_level)
+        at = place("127.0.0.1", port)
+        with listening(at) as listener, _screen_of_its_own() as console:
+            log_to_stderr(log_level.upper())
             stopping = Stopping()
             demonstration.declare_jobs(scheduler, address=address_of(listener), database=_database(scheduler))
             scheduler.open()
@@ -88,7 +88,7 @@ def demo(
                 if browser:
                     _open_page(scheduler, address_of(listener))
                 with _runs_told(console, scheduler):
-                    serve_http(scheduler, listener, stopping)
+                    serve_http(scheduler, listener, stopping, at=at)
             finally:
                 wind_down(scheduler, stopping)
     finally:

@@ -246,10 +246,12 @@ def _waiting(scheduler: Scheduler) -> Iterator[Finding]:
 
 def _code(scheduler: Scheduler) -> Iterator[Finding]:
     declared = scheduler.declarations
-    stored = {job["id"] for job in scheduler.get_all_jobs()}
+    jobs = scheduler.get_all_jobs()
+    stored = {job["id"] for job in jobs}
     known = scheduler.store.records.declarations()
     missing = [job_id for job_id in declared if job_id not in stored]
-    undeclared = sorted(stored - set(declared))
+    added = {job["id"] for job in jobs if job["task"] is not None}
+    undeclared = sorted(stored - added - set(declared))
     moved = [job_id for job_id, code in declared.items() if job_id in known and known[job_id].base != code.base()]
     if missing:
         text = f"{_number(len(missing), 'declared job is', 'declared jobs are')} not stored: {_some(missing)}"

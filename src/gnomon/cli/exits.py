@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from gnomon.errors import CalendarNotFound, GnomonError, InvalidInput, JobNotFound, RunNotFound, TargetError
+from gnomon.errors import (
+    CalendarNotFound,
+    ChangeNotFound,
+    GnomonError,
+    InvalidInput,
+    JobNotFound,
+    RunNotFound,
+    TargetError,
+    TaskNotFound,
+    TokenNotFound,
+)
 
 
 class ExitCode(IntEnum):
@@ -19,7 +29,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 refused or failed (store not reachable, change refused, run failed) · "
-    "2 bad input · 3 no such job, run or calendar"
+    "2 bad input · 3 no such job, run, task, calendar or token"
 )
 
 
@@ -31,9 +41,17 @@ class Declined(GnomonError):
     """Somebody was asked and said no."""
 
 
+class SomeFailed(GnomonError):
+    """Of several things that were asked for, some were refused; each was told by itself."""
+
+    def __init__(self, first: GnomonError, message: str) -> None:
+        super().__init__(message)
+        self.first = first
+
+
 def exit_code_of(error: GnomonError) -> ExitCode:
     """The exit code that stands for an error."""
-    if isinstance(error, JobNotFound | RunNotFound | CalendarNotFound):
+    if isinstance(error, JobNotFound | RunNotFound | ChangeNotFound | TaskNotFound | CalendarNotFound | TokenNotFound):
         return ExitCode.NOT_FOUND
     if isinstance(error, InvalidInput | TargetError | BadUsage):
         return ExitCode.BAD_INPUT

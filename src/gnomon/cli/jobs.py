@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli import moments
+from gnomon.cli.change_table import changes_table
 from gnomon.cli.exits import BadUsage
 from gnomon.cli.options import JsonOption
 from gnomon.cli.output import (
@@ -30,10 +31,10 @@ from gnomon.cli.output import (
 from gnomon.cli.preview import coming_text
 from gnomon.cli.runs import runs_table
 from gnomon.cli.store_option import AppOption, StoreOption, opened
-from gnomon.domain.change import Change
 from gnomon.domain.override import Override
-from gnomon.domain.triggers import build, describe, zone
+from gnomon.domain.triggers import zone
 from gnomon.errors import InvalidTrigger
+from gnomon.operations.audit import arguments_in_words, value_in_words
 from gnomon.operations.read import run_dict
 from gnomon.scheduler import Scheduler
 
@@ -211,7 +212,7 @@ def _show(console: Console, scheduler: Scheduler, job: dict[str, Any]) -> None:
     changes = scheduler.changes(job["id"], limit=_SHOWN_CHANGES)
     _section(console, "Last changes")
     if changes:
-        console.print(_changes_table(changes, job, now))
+        console.print(changes_table(changes, now, with_job=False))
     else:
         console.print(Text("  Nobody has changed it.", "dim"))
 
@@ -242,6 +243,10 @@ def _facts(job: dict[str, Any], overrides: Mapping[str, Override], now: datetime
         named = Text(in_one_line(job["calendar"] or "none"))
         table.add_row("calendar", _with_default(named, job, overrides.get("calendar"), now))
     table.add_row("executor", str(job["executor"]))
+    if job["task"] is not None:
+        table.add_row("task", in_one_line(job["task"]))
+        text = Text(in_one_line(arguments_in_words(job["kwargs"])))
+        table.add_row("arguments", _with_default(text, job, overrides.get("kwargs"), now))
     table.add_row("source", _source(job["source"]))
     table.add_row("token", str(job["token"]))
     return table
@@ -279,65 +284,18 @@ def _with_default(text: Text, job: Mapping[str, Any], override: Override | None,
     """What stands, and below it what the code says, who changed it, when and why."""
     if override is None:
         return text
+    entry = job["overrides"][override.field]
+    said = entry["declared"]
     by = f"changed by {override.author.actor} {moments.distance(override.changed_at, now)}"
     if override.author.reason:
         by += f": {override.author.reason}"
-    said = _in_words(override.field, override.base, job)
-    return Text("\n").join([text, Text(in_one_line(f"the code says {said}"), "yellow"), Text(in_one_line(by), "dim")])
-
-
-def _in_words(field: str, base: Any, job: Mapping[str, Any]) -> str:
-    if field == "calendar":
-        return base or "none"
-    if field != "trigger":
-        return policy_text(base, " s" if field == "misfire_grace_time" else "")
-    kind, arguments = base
-    if kind is None:
-        return "nothing"
-    try:
-        return describe(build(kind, arguments, timezone=job["timezone"] or "UTC")).words
-    except InvalidTrigger:
-        return trigger_text(kind, arguments)
-
-
-def _exception(each: Mapping[str, Any], job: Mapping[str, Any]) -> str:
-    due = moments.full(in_its_zone(datetime.fromisoformat(each["scheduled_at"]), job))
-    if each["to"] is None:
-        return f"skip {due}"
-    return f"move {due} to {moments.full(in_its_zone(datetime.fromisoformat(each['to']), job))}"
-
-
-def _changes_table(changes: list[Change], job: Mapping[str, Any], now: datetime) -> Table:
-    table = listing("WHEN", "WHO", "WHAT", "WHY")
-    kind = job["trigger"]
-    for change in changes:
-        kind_before = change.before.get("trigger", kind)
-        who = f"{change.author.actor} ({change.author.origin.value})"
-        table.add_row(
-            Text(moments.distance(change.at, now)),
-            Text(in_one_line(who)),
-            Text(in_one_line(_difference(change, kind_before, kind, job))),
-            Text(in_one_line(change.author.reason or ""), "dim"),
-        )
-        # An entry holds what differs. Going back in time, the kind is the one that the later entry started from.
-        kind = kind_before
-    return table
-
-
-def _difference(change: Change, kind_before: str, kind_after: str, job: Mapping[str, Any]) -> str:
-    if change.action in {"pause", "resume", "import"}:
-        return {"pause": "paused", "resume": "resumed", "import": "imported"}[change.action]
-    before, after = dict(change.before), dict(change.after)
-    parts = []
-    if "exceptions" in after:
-        parts += [f"{_exception(each, job)} taken back" for each in before.pop("exceptions")]
-        parts += [_exception(each, job) for each in after.pop("exceptions")]
-    if "trigger_args" in after:
-        sides = [(kind_before, before["trigger_args"]), (kind_after, after["trigger_args"])]
-        parts.append(" → ".join(_in_words("trigger", side, job) for side in sides))
-    parts += [
-        f"{field.replace('_', ' ')} {_in_words(field, before.get(field), job)} → {_in_words(field, after[field], job)}"
-        for field in after
-        if field not in {"trigger", "trigger_args"}
-    ]
-    return ", ".join(parts) or change.action
+    whose = "the code says" if job["task"] is None else "it was added with"
+    lines = [Text(in_one_line(f"{whose} {value_in_words(override.field, said)}"), "yellow")]
+    if entry["moved"]:
+        before = value_in_words(override.field, override.base)
+        moved = f"it said {before} when this was changed: `gnomon keep` or `gnomon revert`"
+        lines.append(Text(in_one_line(moved), "yellow"))
+    if override.expires_at is not None:
+        until = moments.full(in_its_zone(override.expires_at, job))
+        lines.append(Text(f"until {until}, {moments.distance(override.expires_at, now)}", "yellow"))
+    return Text("\n").join([text, *lines, Text(in_one_line(by), "dim")])

@@ -1,12 +1,18 @@
-"""Which nodes are alive, as far as can be told from outside."""
+"""``gnomon nodes``, and which nodes are alive, as far as can be told from outside."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
+from rich.table import Table
 from rich.text import Text
 
-from gnomon.cli.output import screen
+from gnomon.cli import moments
+from gnomon.cli.options import JsonOption
+from gnomon.cli.output import in_one_line, listing, print_json, screen
+from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.domain.node import Node
 from gnomon.scheduler import Scheduler
 
@@ -14,6 +20,69 @@ from gnomon.scheduler import Scheduler
 _SILENT_AFTER = timedelta(seconds=30)
 
 NOBODY = "No node is alive: nothing fires until one starts (gnomon serve TARGET)."
+_STATES = {"alive": ("●", "green"), "silent": ("?", "red"), "stopped": ("○", "dim"), "dead": ("✗", "red")}
+
+
+def nodes(as_json: JsonOption = False, store: StoreOption = None, app: AppOption = None) -> None:
+    """List the nodes: who is alive, what they run, how late runs started in the last minute, whether clocks agree.
+
+    Examples:
+      gnomon nodes
+      gnomon nodes --json
+    """
+    with opened(store, app) as scheduler:
+        found = scheduler.nodes()
+        now = scheduler.store.database.now()
+    if as_json:
+        print_json(found)
+        return
+    console = screen()
+    if not found:
+        console.print("No node has ever been here; start one: gnomon serve TARGET", soft_wrap=True)
+        return
+    console.print(_nodes_table(found, now))
+    if not any(_state(node) == "alive" for node in found):
+        console.print(Text(NOBODY, "yellow"))
+
+
+def _nodes_table(found: list[dict[str, Any]], now: datetime) -> Table:
+    table = listing("NODE", "STATE", "SEEN", "UP SINCE", "RUNS", "LATE", "CLOCK", "VERSION")
+    for node in found:
+        symbol, style = _STATES[_state(node)]
+        started = datetime.fromisoformat(node["started_at"])
+        table.add_row(
+            Text(in_one_line(f"{node['host']}:{node['pid']}"), "bold"),
+            Text(f"{symbol} {_state(node)}", style),
+            Text(moments.distance(datetime.fromisoformat(node["seen_at"]), now)),
+            Text(moments.short(moments.local(started), now)),
+            Text(f"{node['running']}, {node['queued']} wait" if node["queued"] else str(node["running"])),
+            Text(_lateness(node)),
+            Text(_clock(node)),
+            Text(in_one_line(node["version"]), "dim"),
+        )
+    return table
+
+
+def _state(node: Mapping[str, Any]) -> str:
+    is_silent = node["state"] == "alive" and node["seen_seconds_ago"] > _SILENT_AFTER.total_seconds()
+    return "silent" if is_silent else str(node["state"])
+
+
+def _lateness(node: Mapping[str, Any]) -> str:
+    late = node["lateness"]
+    if node["state"] != "alive" or not late or not late["starts"]:
+        return "–"
+    half, most = (moments.duration(timedelta(seconds=late[f"{name}_seconds"])) for name in ("median", "max"))
+    return f"{half}, at most {most}"
+
+
+def _clock(node: Mapping[str, Any]) -> str:
+    ahead = node["clock_ahead_seconds"]
+    if ahead is None:
+        return "–"
+    if abs(ahead) < 0.1:
+        return "agrees"
+    return f"{moments.duration(timedelta(seconds=abs(ahead)))} {'ahead' if ahead > 0 else 'behind'}"
 
 
 def living(scheduler: Scheduler) -> list[Node]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from gnomon.cli.changes import ReasonOption, author_of
 from gnomon.cli.exits import ExitCode
 from gnomon.cli.following import Transcript, follow
 from gnomon.cli.nodes import say_if_nobody_fires
@@ -20,6 +21,11 @@ from gnomon.scheduler import Scheduler
 
 def run(
     job: Annotated[str, typer.Argument(metavar="JOB", help="The id of a job.")],
+    reason: ReasonOption = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="TEXT", help="Repeated within a day, it is the same run.", show_default=False),
+    ] = None,
     wait: Annotated[bool, flag("--wait", "-w", help="Show its output until it ends; 1 if it fails.")] = False,
     as_json: JsonOption = False,
     store: StoreOption = None,
@@ -30,9 +36,11 @@ def run(
     Examples:
       gnomon run nightly
       gnomon run nightly --wait && echo done
+      gnomon run nightly --key "import of $(date +%F)"
     """
+    author = author_of(reason)
     with opened(store, app) as scheduler:
-        run_id = scheduler.run_job(job)
+        run_id = scheduler.run_job(job, key=key, author=author)
         say_if_nobody_fires(scheduler)
         if not wait:
             _say_queued(scheduler.run(run_id), as_json)
@@ -49,7 +57,9 @@ def _say_queued(run: Run, as_json: bool) -> None:
         print_json(run_dict(run))
         return
     console, job = screen(), in_one_line(run.job_id)
-    console.print(Text.assemble(("✓ ", "green"), "run ", (str(run.id), "bold"), f" of {job} is queued"), soft_wrap=True)
+    stands = run.state.value.replace("_", " ")  # With a key it may be the run of an earlier call.
+    text = Text.assemble(("✓ ", "green"), "run ", (str(run.id), "bold"), f" of {job} is {stands}")
+    console.print(text, soft_wrap=True)
     console.print(Text(f"  gnomon logs {run.id} --follow shows what it writes", "dim"), soft_wrap=True)
 
 

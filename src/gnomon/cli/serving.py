@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import logging
 import os
 import signal
 import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from types import FrameType
@@ -20,12 +17,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from gnomon.access.hosts import LOOPBACK, checked_host
 from gnomon.cli import target
 from gnomon.cli.exits import BadUsage
+from gnomon.cli.listening import Place, address_of, listening, place, refuse_strangers
+from gnomon.cli.log_lines import log_to_stderr
 from gnomon.cli.output import screen
 from gnomon.cli.store_option import VARIABLE, AppOption, StoreOption, opened, store_url
-from gnomon.domain.run import RunState
-from gnomon.errors import GnomonError, InvalidInput
 from gnomon.scheduler import Scheduler
 
 logger = logging.getLogger("gnomon")
@@ -65,9 +63,28 @@ AllowOption = Annotated[
 BareStoreOption = Annotated[
     str | None, typer.Option("--store", metavar="URL", help=f"Without TARGET: the store; otherwise ${VARIABLE}.")
 ]
-HostOption = Annotated[str, typer.Option("--host", help="A loopback address to listen on.")]
+HostOption = Annotated[
+    str,
+    typer.Option(
+        "--host", help="The address to listen on; others than loopback need an API token first (gnomon token create)."
+    ),
+]
 PortOption = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 takes any free one.")
+]
+NamesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allowed-host",
+        metavar="NAME",
+        help="A further name that the server answers to, such as gnomon.example.org.",
+    ),
+]
+CertificateOption = Annotated[
+    str | None, typer.Option("--tls-cert", metavar="FILE", help="A certificate in PEM format: serve https.")
+]
+KeyOption = Annotated[
+    str | None, typer.Option("--tls-key", metavar="FILE", help="Its key, where that is not in the same file.")
 ]
 LevelOption = Annotated[LogLevel, typer.Option("--log-level", help="How much to log.")]
 
@@ -78,6 +95,9 @@ def serve(
     allow: AllowOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = DEFAULT_PORT,
+    allowed_host: NamesOption = None,
+    tls_cert: CertificateOption = None,
+    tls_key: KeyOption = None,
     log_level: LevelOption = LogLevel.INFO,
 ) -> None:
     """Fire an application's jobs, and serve the API.
@@ -87,17 +107,21 @@ def serve(
     Examples:
       gnomon serve myapp.jobs:scheduler
       gnomon serve jobs.py --port 9000
+      gnomon serve jobs.py --host 0.0.0.0 --allowed-host jobs.example.org --tls-cert cert.pem --tls-key key.pem
       gnomon serve --store sqlite:///jobs.db --allow gnomon.executors.commands
     """
-    with listening(host, port) as listener, _closing(_scheduler(where, store, allow)) as scheduler:
-        log_to_stderr(log_level)
-        stopping = Stopping()
-        start(scheduler)
-        try:
-            _announce(scheduler, listener)
-            serve_http(scheduler, listener, stopping)
-        finally:
-            wind_down(scheduler, stopping)
+    at, names = place(host, port, certificate=tls_cert, key=tls_key), _names(allowed_host)
+    with _closing(_scheduler(where, store, allow)) as scheduler:
+        log_to_stderr(log_level.upper())
+        refuse_strangers(at, scheduler)
+        with listening(at) as listener:
+            stopping = Stopping()
+            start(scheduler)
+            try:
+                _announce(scheduler, listener, at)
+                serve_http(scheduler, listener, stopping, at=at, names=names)
+            finally:
+                wind_down(scheduler, stopping)
 
 
 def node(
@@ -113,7 +137,7 @@ def node(
       gnomon node --store sqlite:///jobs.db --allow gnomon.executors.commands
     """
     with _closing(_scheduler(where, store, allow)) as scheduler:
-        log_to_stderr(log_level)
+        log_to_stderr(log_level.upper())
         stopping = Stopping()
         start(scheduler)
         try:
@@ -129,6 +153,9 @@ def web(
     app: AppOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = DEFAULT_PORT,
+    allowed_host: NamesOption = None,
+    tls_cert: CertificateOption = None,
+    tls_key: KeyOption = None,
     log_level: LevelOption = LogLevel.INFO,
 ) -> None:
     """Serve the API alone. Fires nothing, and needs no application code.
@@ -136,10 +163,13 @@ def web(
     Examples:
       gnomon web --store postgresql://gnomon@localhost/jobs
     """
-    with opened(store, app) as scheduler, listening(host, port) as listener:
-        log_to_stderr(log_level)
-        _announce(scheduler, listener)
-        serve_http(scheduler, listener, Stopping())
+    at, names = place(host, port, certificate=tls_cert, key=tls_key), _names(allowed_host)
+    with opened(store, app) as scheduler:
+        log_to_stderr(log_level.upper())
+        refuse_strangers(at, scheduler)
+        with listening(at) as listener:
+            _announce(scheduler, listener, at)
+            serve_http(scheduler, listener, Stopping(), at=at, names=names)
 
 
 # -- parts, also of the demo
@@ -170,48 +200,21 @@ class Stopping:
             callback()
 
 
-def log_to_stderr(level: LogLevel) -> None:
-    """Simple lines with a time."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
-    if level is not LogLevel.DEBUG:
-        for name in ("uvicorn", "apscheduler", "alembic"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-
-
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket on a loopback address, taken before anything else starts.
-
-    Raises ``InvalidInput`` for another address, and ``GnomonError`` if the port is taken.
-    """
-    family, address = _loopback(host)
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((address, port))
-            listener.listen(1024)
-        except OSError as error:
-            raise GnomonError(_cannot_listen(address, port, error)) from error
-        yield listener
-    finally:
-        listener.close()
-
-
 def start(scheduler: Scheduler) -> None:
     """Start a scheduler, unless its module did so when it was imported."""
     if not scheduler.engine.running:
         scheduler.start()
 
 
-def serve_http(scheduler: Scheduler, listener: socket.socket, stopping: Stopping) -> None:
-    """Answer requests until somebody asks to stop."""
+def serve_http(
+    scheduler: Scheduler, listener: socket.socket, stopping: Stopping, *, at: Place, names: Sequence[str] = ()
+) -> None:
+    """Answer requests until somebody asks to stop. ``names`` are answered to besides those of the settings."""
     # Only here: a command that looks something up need not wait until a web server is imported.
     from gnomon.cli.http_server import serve_until
 
-    serve_until(stopping.when_asked, scheduler.asgi(), listener)
+    application = scheduler.asgi(hosts=[*LOOPBACK, *scheduler.settings.allowed_hosts, *names], loopback=at.is_loopback)
+    serve_until(stopping.when_asked, application, listener, at.certificate)
 
 
 def wind_down(scheduler: Scheduler, stopping: Stopping) -> None:
@@ -225,19 +228,13 @@ def wind_down(scheduler: Scheduler, stopping: Stopping) -> None:
         closing.join(_LOOK_SECONDS)
     if closing.is_alive():
         logger.warning("ending what runs")
-        _cancel_all(scheduler)
+        scheduler.engine.recorder.cancel_all()
         closing.join(_LAST_SECONDS)
         if closing.is_alive():
             logger.error("some jobs do not end: leaving them behind; their runs will be shown as lost")
             logging.shutdown()
             os._exit(1)
     logger.info("stopped")
-
-
-def address_of(listener: socket.socket) -> str:
-    """``http://127.0.0.1:8765``."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 # -- behind them
@@ -266,40 +263,13 @@ def _closing(scheduler: Scheduler) -> Iterator[Scheduler]:
         scheduler.close()
 
 
-def _cancel_all(scheduler: Scheduler) -> None:
-    here = scheduler.engine.lease.node_id
-    with contextlib.suppress(GnomonError):
-        for run in scheduler.runs(states=[RunState.RUNNING], limit=1000):
-            if run.node == here:
-                scheduler.cancel_run(run.id)
+def _names(given: Sequence[str] | None) -> list[str]:
+    return [checked_host(name) for name in given or []]
 
 
-def _loopback(host: str) -> tuple[socket.AddressFamily, str]:
-    text = "127.0.0.1" if host == "localhost" else host.strip("[]")
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise InvalidInput("--host", host, "give a loopback address: 127.0.0.1, ::1 or localhost") from None
-    if not address.is_loopback:
-        raise InvalidInput(
-            "--host",
-            host,
-            "there is no authentication yet, so whoever reaches this address could change your jobs; listen on "
-            "127.0.0.1 and come by a tunnel (ssh -L 8765:127.0.0.1:8765 HOST) or a reverse proxy that authenticates",
-        )
-    return (socket.AF_INET6 if address.version == 6 else socket.AF_INET), str(address)
-
-
-def _cannot_listen(address: str, port: int, error: OSError) -> str:
-    return (
-        f"cannot listen on {address}, port {port}: {(error.strerror or str(error)).lower()}; stop the program that "
-        f"has it (ss -ltnp 'sport = :{port}' shows it), or take another: --port {port + 1 if port < 65535 else 0}"
-    )
-
-
-def _announce(scheduler: Scheduler, listener: socket.socket) -> None:
+def _announce(scheduler: Scheduler, listener: socket.socket, at: Place) -> None:
     jobs = len(scheduler.get_all_jobs())
-    address = address_of(listener)
+    address = address_of(listener, secure=at.certificate is not None)
     screen(stderr=True).print(
         Text.assemble(
             ("Gnomon", "bold"),

@@ -74,6 +74,13 @@ def is_there(store: Store) -> bool:
     return store.exists() and inspection.holds_jobs(store.database)
 
 
+def check_file(store: Store) -> None:
+    """Raises ``StoreUnavailable`` where somebody else's database was given as a file that is not there."""
+    if not store.exists():
+        path = Path(str(store.url.database))
+        raise StoreUnavailable(f"there is no file {path} (in {path.resolve().parent}); give the path of a database")
+
+
 def check_exists(store: Store) -> None:
     """Raises ``StoreUnavailable`` where opening the store would make a new one in its place."""
     if not store.exists():

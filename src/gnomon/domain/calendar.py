@@ -79,7 +79,11 @@ class Definition:
     @classmethod
     def from_json(cls, text: str) -> Definition:
         """Reads what ``to_json`` wrote."""
-        said = orjson.loads(text)
+        return cls.from_dict(orjson.loads(text))
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> Definition:
+        """Reads what ``to_dict`` made."""
         return cls(country=said.get("country"), subdivision=said.get("subdivision"), dates=_days(said.get("dates", {})))
 
     @property

@@ -39,6 +39,8 @@ class Change:
 
     ``token`` is that of the schedule before the change, so who holds an old one can be told what was changed since.
     ``key`` is made before the change is written: where the answer to its COMMIT is lost, it is looked for.
+    ``key`` is made before the change is written: where the answer to its COMMIT is lost, it is looked for. ``run_id``
+    is set where the change is about a run of the job: actions ``run``, ``cancel`` and ``retry``.
     """
 
     key: str
@@ -50,3 +52,4 @@ class Change:
     after: Mapping[str, Any]
     token: str | None = None
     id: int | None = None
+    run_id: int | None = None

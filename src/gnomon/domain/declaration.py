@@ -75,14 +75,7 @@ class Declaration:
             max_instances=self.max_instances,
             calendar=self.calendar,
         )
-        if self.timeout is not None and not 0 < self.timeout <= 30 * 86400:
-            raise InvalidInput("timeout", self.timeout, "give seconds above 0 and up to 30 days, or None for no limit")
-        if not 0 <= self.retries.count <= 1000:
-            raise InvalidInput("retries", self.retries.count, "give a number from 0 to 1000")
-        if not 0 <= self.retries.delay <= 86400:
-            raise InvalidInput("retry_delay", self.retries.delay, "give seconds from 0 to 86400")
-        if not 1 <= self.retries.backoff <= 100:
-            raise InvalidInput("retry_backoff", self.retries.backoff, "give a factor from 1 to 100")
+        check_attempts(self.timeout, self.retries)
 
     def base(self) -> dict[str, Any]:
         """The declared values as JSON: what is stored at each start, for comparing with the next one."""
@@ -119,6 +112,18 @@ def check_job_id(job_id: object) -> None:
         raise InvalidInput("id", job_id, allowed)
     if not job_id.isprintable() or "/" in job_id or job_id != job_id.strip() or job_id in {".", ".."}:
         raise InvalidInput("id", job_id, allowed)
+
+
+def check_attempts(timeout: float | None, retries: Retries) -> None:
+    """Check how long an attempt may take and how often it is tried again. Raises ``InvalidInput`` naming the field."""
+    if timeout is not None and not 0 < timeout <= 30 * 86400:
+        raise InvalidInput("timeout", timeout, "give seconds above 0 and up to 30 days, or None for no limit")
+    if not 0 <= retries.count <= 1000:
+        raise InvalidInput("retries", retries.count, "give a number from 0 to 1000")
+    if not 0 <= retries.delay <= 86400:
+        raise InvalidInput("retry_delay", retries.delay, "give seconds from 0 to 86400")
+    if not 1 <= retries.backoff <= 100:
+        raise InvalidInput("retry_backoff", retries.backoff, "give a factor from 1 to 100")
 
 
 def check_policies(**policies: object) -> None:

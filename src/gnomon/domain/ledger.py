@@ -42,7 +42,8 @@ class WaitingRun(NamedTuple):
 
 
 class Finish(NamedTuple):
-    """What became of an attempt. With ``state`` queued, ``next_attempt`` starts at ``not_before``."""
+    """What became of an attempt. With ``state`` queued, ``next_attempt`` starts at ``not_before``, and ``outcome`` is
+    what became of this one."""
 
     run_id: int
     node: str
@@ -51,13 +52,39 @@ class Finish(NamedTuple):
     error: str | None
     next_attempt: int
     not_before: datetime | None
+    outcome: RunState = RunState.FAILED
+
+
+class Settled(NamedTuple):
+    """What became of the running runs of a node that died: how many are lost, will run again, were cancelled."""
+
+    lost: int
+    repeated: int
+    cancelled: int
+
+
+#: Pieces of an attempt's output are numbered from here, so that those of the next attempt come after.
+PIECES_AN_ATTEMPT = 1_000_000
 
 
 class Piece(NamedTuple):
-    """A piece of output. ``stream`` is ``stdout``, ``stderr`` or ``log``."""
+    """A piece of output. ``stream`` is ``stdout``, ``stderr`` or ``log``; ``seq`` grows over all attempts of a run."""
 
     run_id: int
     seq: int
     at: datetime
     stream: str
     text: str
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt wrote it."""
+        return self.seq // PIECES_AN_ATTEMPT + 1
+
+
+class OutputPage(NamedTuple):
+    """Pieces of a run's output, in order. ``after`` is what to go on from; ``is_last`` whether nothing followed yet."""
+
+    pieces: list[Piece]
+    after: int
+    is_last: bool

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """``beat`` grows while it lives; ``state`` is ``alive``, ``stopped`` (by itself) or ``dead`` (given up by others).
 
-    ``manifest`` names the set of jobs that it declares.
+    ``manifest`` names the set of jobs that it declares. ``health`` is what it said of itself with its last beat.
     """
 
     id: str
@@ -22,3 +24,4 @@ class Node:
     seen_at: datetime
     beat: int
     state: str
+    health: Mapping[str, Any] = field(default_factory=dict)

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from gnomon.domain.change import Author
 
-#: The fields that can be overridden, each by itself. A trigger counts with its time zone and jitter as one.
-FIELDS: Final = ("trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "calendar")
+#: The fields that can be overridden, each by itself. A trigger counts with its time zone and jitter as one. ``kwargs``
+#: are those of a job that was added for a task; others have theirs from the code.
+FIELDS: Final = ("trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "calendar", "kwargs")
 
 
 class Default(Enum):

@@ -100,7 +100,12 @@ class DeclaredRow(NamedTuple):
     @property
     def declared(self) -> Mapping[str, Any]:
         """The declared values; none of a job that was never declared."""
-        return _parsed(self.base) if self.base is not None else _NOTHING
+        return declared_values(self.base)
+
+
+def declared_values(base: str | None) -> Mapping[str, Any]:
+    """The values of a stored declaration (JSON); none where there is none."""
+    return _parsed(base) if base is not None else _NOTHING
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -127,12 +132,17 @@ def effective_next_run_time(row: JobRow, stored: StoredJob) -> datetime | None:
 
 
 def token(
-    schedule: Schedule, enabled: bool, described: TriggerDescription | None = None, *, calendar: str | None = None
+    schedule: Schedule,
+    enabled: bool,
+    described: TriggerDescription | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    calendar: str | None = None,
 ) -> str:
     """Digest of the fields that an operator can see and change; ``calendar`` stands beside the row.
 
     It changes exactly when one of them does, and not when the job fires: the next run time is not part of it.
-    ``described`` spares describing the trigger again.
+    ``described`` spares describing the trigger again; ``arguments`` are those that an operator gave to a task.
     """
     trigger = described or describe(schedule.trigger)
     seen = [
@@ -147,5 +157,7 @@ def token(
         schedule.executor,
         *(() if calendar is None else (calendar,)),
     ]
+    if arguments is not None:
+        seen.append(arguments)
     canonical = _canonical(seen)
     return hashlib.blake2b(canonical.encode(), digest_size=12).hexdigest()

@@ -28,7 +28,8 @@ class ApplicationClasses:
     def resolve(self, module: str, name: str) -> Any:
         """The class or function, imported. Raises ``RowRefused``, or what importing the application raises."""
         if not self.permits(module):
-            raise RowRefused(f"it names {shown(f'{module}.{name}')}, which is not on the allow-list")
+            named = f"{module}.{name}"
+            raise RowRefused(f"it names {shown(named)}, which is not on the allow-list", names=named)
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part, None)

@@ -155,7 +155,8 @@ class AdaptedScheduler(BackgroundScheduler):  # type: ignore[misc]
         super()._dispatch_event(event)
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
-        self.after_commit(lambda: self.tell(event))
+        if self.has_listener(event.code):
+            self.after_commit(lambda: self.tell(event))
 
     def _process_jobs(self) -> float:
         return min(self.one_pass(), _LONGEST_WAIT)
@@ -196,7 +197,11 @@ class AdaptedScheduler(BackgroundScheduler):  # type: ignore[misc]
                 raise
             store.update_job(job)
         job._jobstore_alias = alias
-        self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
+        self.tell_added(job.id, alias)
+
+    def tell_added(self, job_id: str, alias: str) -> None:
+        """Tell about a job that was added."""
+        self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job_id, alias))
         self.after_commit(self.wakeup)
 
     def remove_job(self, job_id: str, jobstore: str | None = None) -> None:

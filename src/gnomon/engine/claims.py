@@ -30,12 +30,14 @@ _AHEAD = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """An attempt that this node may start, once its start is recorded under the claim (``node``, attempt)."""
+    """An attempt that this node may start, once its start is recorded under the claim (``node``, attempt), from
+    ``not_before`` on."""
 
     execution: Execution
     node: str
     executor: str
     retries: Retries
+    not_before: datetime
 
 
 class Planned(NamedTuple):
@@ -361,4 +363,4 @@ def _claimed(run: WaitingRun, task: Task, node: str) -> ClaimedRun:
         kwargs=task.kwargs,
         timeout=task.timeout,
     )
-    return ClaimedRun(execution, node, task.executor, task.retries)
+    return ClaimedRun(execution, node, task.executor, task.retries, run.not_before)

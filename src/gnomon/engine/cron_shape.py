@@ -53,13 +53,19 @@ def cron_state(zone: Any, start: Any, end: Any, jitter: Any, parts: Any) -> dict
 
 def _cron_field(name: str, field: object) -> Part:
     real, state = _cron_part(field)
-    if real is not CronTrigger.FIELDS_MAP[name] or state.keys() != _FIELD or state["name"] != name:
+    if real not in _field_classes(name) or state.keys() != _FIELD or state["name"] != name:
         raise RowRefused(f"the field {name} of its cron trigger is {told(field)}")
     terms = state["expressions"]
     if type(terms) is not list or not 0 < len(terms) <= _MOST_TERMS:
         raise RowRefused(f"the field {name} of its cron trigger has no list of 1 to {_MOST_TERMS} terms")
     allowed = real.COMPILERS
     return name, bool(state["is_default"]), tuple([_cron_term(name, term, allowed) for term in terms])
+
+
+def _field_classes(name: str) -> tuple[type, ...]:
+    """Before 3.4, months had no names, and their field no class of its own."""
+    now: type = CronTrigger.FIELDS_MAP[name]
+    return (now, fields.BaseField) if now is fields.MonthField else (now,)
 
 
 def _cron_term(name: str, term: object, allowed: list[type]) -> Part:
@@ -90,6 +96,9 @@ def _within_field(name: str, first: int, last: int | None) -> dict[str, int | No
 def _cron_part(part: object) -> tuple[Any, dict[str, Any]]:
     """The class that a part of a cron trigger stands for, and its attributes."""
     state = getattr(part, "state", None)
+    if isinstance(part, StandIn) and part.real in _STEPLESS:
+        # Before 3.4 they had no step; the last day had no attributes at all, and so no state in a pickle.
+        state = {"step": None, **state} if type(state) is dict else {"step": None} if state is None else state
     if not isinstance(part, StandIn) or type(state) is not dict:
         raise RowRefused(f"its cron trigger holds {told(part)}")
     return part.real, state
@@ -112,6 +121,7 @@ def _real_cron_term(real: type, *values: int | None) -> Any:
     return term
 
 
+_STEPLESS = (expressions.WeekdayPositionExpression, expressions.LastDayOfMonthExpression)
 _FIELD = {"name", "is_default", "expressions"}
 _STEP = {"step": (1, _LARGEST_NUMBER, False)}
 _RANGE = {**_STEP, "first": (0, _LARGEST_NUMBER, True), "last": (0, _LARGEST_NUMBER, False)}

@@ -28,9 +28,11 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.util import undefined
 
 from gnomon.domain.run import RunState
+from gnomon.domain.schedule import JobRow, Schedule
 from gnomon.domain.triggers import KINDS, build, ensure_fires, next_fire
 from gnomon.engine import exceptions
 from gnomon.engine.apscheduler_private import AdaptedScheduler, new_job, schedule_of
+from gnomon.engine.cancellations import Cancellations
 from gnomon.engine.claims import Claimed, Claims, NextTimes
 from gnomon.engine.job_store import JobStore
 from gnomon.engine.leases import Lease
@@ -52,6 +54,8 @@ _SHORTEST_ROUND = 0.02
 _FIRST_BATCH = 50
 #: What is due may be in the hands of another node, or of a change: there is nothing to do but to look again.
 _LOCKED_SECONDS = 0.1
+#: A run that shall end is on its way into its executor, or out of it.
+_ASK_AGAIN_SECONDS = 0.1
 #: Rows decoded ahead of time in one round; what is due meanwhile waits for no more than these.
 _ROWS_AHEAD = 200
 _STALLED_AFTER = 30.0
@@ -102,11 +106,13 @@ class Engine(AdaptedScheduler):
             held=self.recorder.held,
             health=self.health,
             manifest=job_store.functions.manifest,
+            on_beat=lambda: self.cancellations.pass_on(),
         )
         self.upkeep = Upkeep()
         #: Carries out the expiry of overrides, but for some jobs; returns those that it can't be done for, and why.
         self.expire: Callable[[Collection[str]], Mapping[str, str]] = lambda _exclude: {}
         self._not_expiring: dict[str, str] = {}
+        self.cancellations = Cancellations(self._store, self.recorder, lambda: self.lease.node_id)
         self._feed = self._store.database.dialect.feed()
         self._passed_at: float | None = None
         self._pause = _FIRST_PAUSE
@@ -166,21 +172,25 @@ class Engine(AdaptedScheduler):
             "queued": self.recorder.backlog,
             "running": self.recorder.running,
             "set_aside": dict(self.claims.set_aside),
+            "lateness": self.recorder.lateness.summary(),
+            "clock_ahead_seconds": self.lease.clock_ahead,
         }
 
     # -- the loop
 
     def one_pass(self) -> float:
         """Claim what is due and hand it over; return the seconds to sleep. No exception leaves it."""
-        if not self.is_processing:
-            self._passed_at = time.monotonic()
-            return self._settings.longest_sleep
         if self._passed_at is not None:
             # Hints come in crowds, from every commit of every process; a look for each would keep a core busy.
             time.sleep(max(0.0, min(self._passed_at + _SHORTEST_ROUND - time.monotonic(), _SHORTEST_ROUND)))
         began = time.monotonic()
         try:
-            wait = self._claim_all()
+            wait = self._settings.longest_sleep
+            # First, and also while nothing shall fire.
+            if not self.cancellations.pass_on():
+                wait = _ASK_AGAIN_SECONDS
+            if self.is_processing:
+                wait = min(wait, self._claim_all())
         except BaseException as error:  # what a trigger of the application raises must not end the loop, either
             self._failed(error, began)
             wait, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
@@ -344,6 +354,36 @@ class Engine(AdaptedScheduler):
         with self.writing():
             self.store_job(job, jobstore, replace_existing)
         return job
+
+    def add_schedule(self, schedule: Schedule, next_run_time: datetime | None) -> JobRow | None:
+        """Store a job whose code need not be here; ``None`` if the id exists."""
+        with self.writing():
+            row = self.job_store.add_schedule(schedule, next_run_time)
+            if row is not None:
+                self.tell_added(schedule.job_id, _ALIAS)
+            return row
+
+    def restore(self, row: JobRow) -> bool:
+        """Store a row as it was, byte for byte, whatever it holds; ``False`` if the id exists."""
+        with self.writing():
+            is_stored = self._store.schedules.restore(row)
+            if is_stored:
+                self.tell_added(row.id, _ALIAS)
+            return is_stored
+
+    def pass_over(self, job_id: str) -> None:
+        """A job goes: what was due and nobody has claimed will not run, and a line says so."""
+        with self.writing():
+            job = self.job_store.lookup_job(job_id)
+            if job is not None:
+                pass_over(self._store, job_id, job.trigger, job.next_run_time, self._now())
+
+    def replace_arguments(self, job_id: str, kwargs: Mapping[str, Any]) -> Job:
+        """Give a job other keyword arguments. Its code need not be here: nothing is checked against it."""
+        with self.writing():
+            job, alias = self.find_job(job_id, None)
+            job.kwargs = dict(kwargs)
+            return self.write_back(job, alias, {})
 
     def modify_job(self, job_id: str, jobstore: str | None = None, **changes: Any) -> Job:
         """APScheduler's ``modify_job``; a new trigger without a next run time gets one.

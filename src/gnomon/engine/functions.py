@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
 
+from gnomon.domain.argument_schema import misfit
+from gnomon.domain.arguments import check_arguments
 from gnomon.domain.declaration import Declaration, Retries
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.schedule import Schedule, version_of
+from gnomon.domain.task import TaskDeclaration
 from gnomon.engine.apscheduler_private import reference_of
+from gnomon.errors import GnomonError, InvalidInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,7 @@ class Functions:
         self._allow = tuple(allow)
         self._declared: dict[str, Declaration] = {}
         self._added: dict[str, Callable[..., Any]] = {}
+        self._tasks: dict[str, TaskDeclaration] = {}
         self._manifest: Manifest | None = None
         self._lock = threading.Lock()
 
@@ -47,6 +55,19 @@ class Functions:
             self._declared[declaration.job_id] = declaration
             self._manifest = None
         self.add(reference_of(declaration.func), declaration.func)
+
+    def declare_task(self, task: TaskDeclaration) -> None:
+        """The code of a task, found by the reference that rows name."""
+        with self._lock:
+            self._tasks[task.offer.func] = task
+            self._manifest = None
+        self.add(task.offer.func, task.func)
+
+    def withdraw(self, job_id: str) -> None:
+        """The code of a declared job is not to be found by its id: somebody has added another job under it."""
+        with self._lock:
+            self._declared.pop(job_id, None)
+            self._manifest = None
 
     def declares(self, job_id: str) -> bool:
         """Whether the code of a job is known by its id."""
@@ -62,7 +83,11 @@ class Functions:
             if self._manifest is None:
                 versions = frozenset(version_of(job_id, each.text) for job_id, each in self._declared.items())
                 self._manifest = Manifest(
-                    frozenset(self._declared), frozenset(self._added), frozenset(self._allow), versions
+                    frozenset(self._declared),
+                    frozenset(self._added),
+                    frozenset(self._allow),
+                    versions,
+                    frozenset(task.offer for task in self._tasks.values()),
                 )
             return self._manifest
 
@@ -90,12 +115,20 @@ class Functions:
                 timeout=declaration.timeout,
                 rerun_lost=declaration.rerun_lost,
             )
+        task = self._tasks.get(schedule.func)
+        if task is not None:
+            return _of_task(task, schedule)
         func = self.named(schedule.func)
         if func is None:
             return None
         # What APScheduler calls "default" is whatever suits the function.
         executor = executor_for(func) if schedule.executor == "default" else schedule.executor
         return Task(func=func, args=schedule.args, kwargs=schedule.kwargs, executor=executor)
+
+    def code(self, schedule: Schedule) -> Callable[..., Any] | None:
+        """The function of a stored job by itself, whatever its arguments are."""
+        declaration = self._declared.get(schedule.job_id)
+        return declaration.func if declaration is not None else self.named(schedule.func)
 
     def named(self, reference: str) -> Callable[..., Any] | None:
         """The function of a textual reference ``module:qualified.name``, if this process may run it."""
@@ -108,6 +141,57 @@ class Functions:
 
     def _is_allowed(self, reference: str) -> bool:
         return Manifest(allow=frozenset(self._allow)).runs("", reference)
+
+
+def _of_task(task: TaskDeclaration, schedule: Schedule) -> Task:
+    offer = task.offer
+    wrong = None if schedule.args else _misfit(offer.schema, schedule.kwargs)
+    if wrong is not None:
+        message = f"the arguments of job {schedule.job_id!r} do not fit its task {offer.name!r} any more: {wrong}"
+        return Task(func=partial(_refuse, message), args=(), kwargs={}, executor="threads")
+    return Task(
+        func=task.func,
+        args=schedule.args,
+        kwargs=schedule.kwargs,
+        executor=offer.executor,
+        retries=task.retries,
+        timeout=offer.timeout,
+        rerun_lost=offer.rerun_lost,
+    )
+
+
+def _misfit(schema: str, kwargs: Mapping[str, Any]) -> InvalidInput | None:
+    """What was stored by APScheduler's own ``add_job`` may be no JSON. Then its author knew the function itself."""
+    try:
+        return misfit(schema, check_arguments(kwargs))
+    except InvalidInput:
+        return None
+
+
+def _refuse(message: str) -> NoReturn:
+    """In place of a function that would be called with what it does not take: its run fails and says so."""
+    raise GnomonError(message)
+
+
+def reference_of_task(func: Callable[..., Any]) -> str:
+    """``module:qualified.name`` of a function at the top level of a module; the same in each process that imports it.
+
+    Raises ``InvalidInput`` for one that others could not find by it.
+    """
+    reference = reference_of(func)
+    if not inspect.isroutine(func) or inspect.ismethod(func) or not is_unique(reference):
+        raise InvalidInput("func", reference, "rows name the function of a task: give one at the top level of a module")
+    module, _, name = reference.partition(":")
+    return f"{_main_module() if module == '__main__' else module}:{name}"
+
+
+def _main_module() -> str:
+    """What others import the program's main script as: there, its functions are not in ``__main__``."""
+    main = sys.modules.get("__main__")
+    if (spec := getattr(main, "__spec__", None)) is not None:
+        return str(spec.name)
+    file = getattr(main, "__file__", None)
+    return Path(file).stem if file else "__main__"
 
 
 def is_unique(reference: str) -> bool:

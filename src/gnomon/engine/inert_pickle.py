@@ -210,7 +210,8 @@ class _Unpickler(pickle.Unpickler):
         found = _STAND_INS.get((module, name))
         if found is None:
             if not self.application.permits(module):
-                raise RowRefused(f"it names {shown(f'{module}.{name}')}, which is not on the allow-list")
+                named = f"{module}.{name}"
+                raise RowRefused(f"it names {shown(named)}, which is not on the allow-list", names=named)
             return ApplicationObject
         return found
 

@@ -106,6 +106,13 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
         if not self.store.schedules.insert(job.id, job.next_run_time, state):
             raise ConflictingIdError(job.id)
 
+    def add_schedule(self, schedule: Schedule, next_run_time: datetime | None) -> JobRow | None:
+        """Add the row of a job whose code need not be here; ``None`` if the id exists."""
+        state = self.codec.encode(schedule, next_run_time)
+        if not self.store.schedules.insert(schedule.job_id, next_run_time, state):
+            return None
+        return JobRow(schedule.job_id, None if next_run_time is None else to_seconds(next_run_time), state)
+
     def update_job(self, job: Job) -> None:
         """Write back what the caller changed of a job, and nothing else.
 
@@ -156,15 +163,19 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
         return job_handle(row, stored.schedule, stored.next_run_time, func, self)
 
     def _function(self, schedule: Schedule) -> Callable[..., Any]:
-        task = self.functions.find(schedule)
-        return task.func if task is not None else _Orphaned(schedule)
+        func = self.functions.code(schedule)
+        return func if func is not None else _Orphaned(schedule)
 
     # -- writing rows
 
     def _replace(self, job: Job, row: JobRow, schedule: Schedule, next_run_time: datetime | None) -> bool:
-        """Compare and set. A job that only fired keeps its bytes, but for the next run time."""
-        if self._is_only_a_fire(row, schedule):
+        """Compare and set. What is as it was keeps its bytes: all but the next run time of a job that only fired."""
+        original = self.codec.decode(row.job_state).schedule
+        changed = _differing(schedule, original)
+        if not changed:
             state = self.codec.advance(row.job_state, next_run_time)
+        elif changed == ["trigger"]:
+            state = self.codec.reschedule(row.job_state, schedule.trigger, next_run_time)
         else:
             if not isinstance(job.func, _Orphaned):
                 self.functions.add(schedule.func, job.func)
@@ -178,11 +189,7 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
         """Three-way: what the caller changed, onto what stands now."""
         original, current = self.decode(read_from), self.decode(row)
         wanted = schedule_of(job)
-        changed = {
-            field: getattr(wanted, field)
-            for field in Schedule.__slots__
-            if not _same(getattr(wanted, field), getattr(original.schedule, field))
-        }
+        changed = {field: getattr(wanted, field) for field in _differing(wanted, original.schedule)}
         values = {field: getattr(current.schedule, field) for field in Schedule.__slots__}
         next_run_time = current.next_run_time
         is_rescheduled = not _same(current.schedule.trigger, original.schedule.trigger)
@@ -191,9 +198,11 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
             next_run_time = job.next_run_time
         return Schedule(**{**values, **changed}), next_run_time
 
-    def _is_only_a_fire(self, read_from: JobRow, schedule: Schedule) -> bool:
-        original = self.codec.decode(read_from.job_state).schedule
-        return all(_same(getattr(schedule, f), getattr(original, f)) for f in Schedule.__slots__)
+
+def _differing(one: Schedule, other: Schedule) -> list[str]:
+    """The fields in which two schedules differ."""
+    both = [(field, getattr(one, field), getattr(other, field)) for field in Schedule.__slots__]
+    return [field for field, ours, theirs in both if ours is not theirs and not _same(ours, theirs)]
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -13,13 +13,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.node import Node
 from gnomon.errors import StoreError
+from gnomon.operations.run_now import KEY_KEPT
 from gnomon.settings import Settings
 from gnomon.store import Store
 
@@ -31,7 +32,7 @@ _NODES_KEPT_DAYS = 7
 
 
 class Lease:
-    """The life of this process as a node. One thread beats, sweeps and prunes."""
+    """The life of this process as a node. One thread beats, sweeps and prunes; ``on_beat`` is called with each beat."""
 
     def __init__(
         self,
@@ -41,12 +42,14 @@ class Lease:
         held: Callable[[], set[int]],
         health: Callable[[], dict[str, Any]],
         manifest: Callable[[], Manifest],
+        on_beat: Callable[[], object],
     ) -> None:
         self._store = store
         self._settings = settings
         self._held = held
         self._health = health
         self._manifest = manifest
+        self._on_beat = on_beat
         self._told: Manifest | None = None
         self._seen: dict[str, tuple[int, float]] = {}
         self._stop = threading.Event()
@@ -55,6 +58,8 @@ class Lease:
         self._pruned_at = 0.0
         #: Held while runs are claimed and queued: until then a claimed run may be in the ledger and not yet in memory.
         self.claiming = threading.Lock()
+        #: By how much this machine's clock is ahead of the database's, in seconds, at the last beat.
+        self.clock_ahead: float | None = None
         self.node_id = ""
 
     def start(self) -> None:
@@ -130,6 +135,7 @@ class Lease:
         while not self._stop.wait(self._settings.heartbeat):
             try:
                 self._beat()
+                self._on_beat()
                 self.sweep()
                 self._release_unknown()
                 self._prune()
@@ -140,13 +146,22 @@ class Lease:
 
     def _beat(self) -> None:
         store = self._store
-        if store.nodes.beat(self.node_id, at=store.database.now(), health=self._health()):
+        if store.nodes.beat(self.node_id, at=self._now(), health=self._health()):
             if self._manifest() != self._told:
                 self._tell_manifest(self.node_id)
             return
         logger.warning("other nodes had given up %s for dead; its runs have passed to them", self.node_id)
         with self.claiming:
             self._join()
+
+    def _now(self) -> datetime:
+        """The time that counts; and notes how far the clock here is from it, asked in the middle of the round trip."""
+        database = self._store.database
+        before = database.local_now()
+        now = database.now()
+        after = database.local_now()
+        self.clock_ahead = round((before + (after - before) / 2 - now).total_seconds(), 3)
+        return now
 
     def _release_unknown(self) -> None:
         """Runs that are claimed by this node and not known to it: the answer to their COMMIT was lost."""
@@ -167,15 +182,16 @@ class Lease:
         store = self._store
         with store.database.transaction("sweep"):
             waiting = store.ledger.release_queued(node_id)
-            lost, repeated = store.ledger.lose_running(node_id, at=store.database.now(), error=error)
-        if not (waiting or lost or repeated):
+            settled = store.ledger.lose_running(node_id, at=store.database.now(), error=error)
+        if not (waiting or any(settled)):
             return
         logger.warning(
-            "of the runs of node %s, which is dead, %d start elsewhere, %d run again, %d are lost",
+            "of the runs of node %s, which is dead, %d start elsewhere, %d run again, %d are lost, %d are cancelled",
             node_id,
             waiting,
-            repeated,
-            lost,
+            settled.repeated,
+            settled.lost,
+            settled.cancelled,
         )
 
     def _prune(self) -> None:
@@ -190,4 +206,5 @@ class Lease:
                 return  # who prunes long shows no sign of life; the next beat goes on with it
         store.exceptions.forget(before=before)
         store.nodes.forget(before=now - timedelta(days=_NODES_KEPT_DAYS))
+        store.steering.forget_keys(before=now - KEY_KEPT)
         self._pruned_at = time.monotonic()

@@ -15,17 +15,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from gnomon.domain.ledger import Finish, Piece
+from gnomon.domain.ledger import PIECES_AN_ATTEMPT, Finish, Piece
 from gnomon.domain.run import RunState
 from gnomon.engine.claims import ClaimedRun
+from gnomon.engine.lateness import Lateness
 from gnomon.errors import StoreError
 from gnomon.executors.contract import Execution, Executor, Outcome
 from gnomon.store import Store
 
 logger = logging.getLogger("gnomon.engine")
 
-#: Pieces of an attempt's output are numbered from here, so that those of the next attempt come after.
-_PIECES_AN_ATTEMPT = 1_000_000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 #: Output and progress alone wait a moment for company; an end or a start never does.
 _GATHER_SECONDS = 0.1
@@ -82,6 +81,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         #: What went wrong with the last group, and since when (monotonic seconds); ``None`` while writing works.
         self.trouble: tuple[str, float] | None = None
+        self.lateness = Lateness()
 
     def start(self) -> None:
         """Start the executors and the writing thread."""
@@ -132,14 +132,26 @@ class Recorder:
         """How many runs are with their executors."""
         return len(self._running)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any run is here, waiting or running."""
+        return bool(self._held or self._running)
+
     def held(self) -> set[int]:
         """The runs that were claimed and are known here: queued or about to start."""
         return set(self._held)
 
-    def cancel(self, run_id: int) -> bool:
-        """End a run of this process early, where its executor can."""
+    def cancel(self, run_id: int, attempt: int) -> bool:
+        """End a running attempt early, or ask it to end. ``False`` if it is not with its executor."""
         claimed = self._running.get(run_id)
-        return claimed is not None and self._executors[claimed.executor].cancel(run_id)
+        if claimed is None or claimed.execution.attempt != attempt:
+            return False
+        return self._executors[claimed.executor].cancel(run_id)
+
+    def cancel_all(self) -> None:
+        """End all that runs here where that can be done, and ask the rest to end."""
+        for claimed in list(self._running.values()):
+            self._executors[claimed.executor].cancel(claimed.execution.run_id)
 
     # -- Reports
 
@@ -149,8 +161,14 @@ class Recorder:
         if claimed is None:
             logger.error("run %d of job %r ended and was not running here", execution.run_id, execution.job_id)
             return
-        self._ended.append(_Ended(claimed, outcome))
-        self._hurry()
+        if claimed.execution is execution:
+            self._ended.append(_Ended(claimed, outcome))
+            self._hurry()
+        else:
+            # This node had been given up for dead, and came back for the next attempt of the very run that it was still
+            # at. What became of this attempt has been settled by others.
+            logger.warning("attempt %d of run %d ended after it was given up", execution.attempt, execution.run_id)
+            self._piece_counts.pop((execution.run_id, execution.attempt), None)
         self._on_finished(execution, outcome)
 
     def progressed(self, execution: Execution, done: float, total: float | None) -> None:
@@ -167,7 +185,7 @@ class Recorder:
             number = self._piece_counts.get(key, 0)
             self._piece_counts[key] = number + 1
         at = self._store.database.local_now()
-        seq = (execution.attempt - 1) * _PIECES_AN_ATTEMPT + number
+        seq = (execution.attempt - 1) * PIECES_AN_ATTEMPT + number
         self._pieces.append(Piece(execution.run_id, seq, at, stream, text))
         self._wake.set()
 
@@ -197,7 +215,7 @@ class Recorder:
                 left_over = None
                 continue
             try:
-                started = self._write(group)
+                started, at = self._write(group)
             except Exception as error:  # a database that is gone, full or locked, or anything else: try again
                 left_over = group
                 if not isinstance(error, StoreError):
@@ -211,7 +229,7 @@ class Recorder:
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 left_over, pause = None, _FIRST_PAUSE
-                self._written(group, started)
+                self._written(group, started, at)
                 if self._stopping:
                     self._wake.set()  # who waits for the end has called already, and was heard with this group
 
@@ -227,12 +245,14 @@ class Recorder:
             for name, queue in self._queues.items():
                 if queue:
                     room = min(self._executors[name].free(), _LARGEST_GROUP)
-                    starting.extend(_drain(queue, room))
+                    # What is not held was cancelled, tried again, and has come here again as its next attempt.
+                    drained = _drain(queue, room)
+                    starting.extend(run for run in drained if self._held.get(run.execution.run_id) is run)
         if self._ended or self._pieces:
             self._wake.set()
         return _Group(ended, progress, pieces, starting)
 
-    def _write(self, group: _Group) -> set[int]:
+    def _write(self, group: _Group) -> tuple[set[int], datetime]:
         ledger = self._store.ledger
         with self._store.database.transaction("record"):
             at = self._store.database.now()
@@ -250,27 +270,34 @@ class Recorder:
                         len(group.ended),
                     )
             if not group.starting:
-                return set()
+                return set(), at
             claims = [(run.execution.run_id, run.node, run.execution.attempt) for run in group.starting]
-            return ledger.start(claims, at=at)
+            return ledger.start(claims, at=at), at
 
-    def _written(self, group: _Group, started: set[int]) -> None:
+    def _written(self, group: _Group, started: set[int], at: datetime) -> None:
         if self.trouble is not None:
             logger.info("the store can be written again")
             self.trouble = None
         for ended in group.ended:
             execution = ended.claimed.execution
-            self._running.pop(execution.run_id, None)
+            _drop(self._running, ended.claimed)
             self._piece_counts.pop((execution.run_id, execution.attempt), None)
         batches: dict[str, list[Execution]] = {}
+        starting = []
         for run in group.starting:
             run_id = run.execution.run_id
-            self._held.pop(run_id, None)
             if run_id in started:
                 self._running[run_id] = run
+                starting.append(run)
                 batches.setdefault(run.executor, []).append(run.execution)
             else:
-                logger.warning("run %d of job %r is not started here: its claim is gone", run_id, run.execution.job_id)
+                logger.warning(
+                    "run %d of job %r is not started here: it was cancelled, or its claim has passed to another node",
+                    run_id,
+                    run.execution.job_id,
+                )
+            _drop(self._held, run)
+        self.lateness.note(starting, at)
         for name, executions in batches.items():
             try:
                 self._executors[name].submit(executions)
@@ -307,7 +334,15 @@ def _finish(ended: _Ended, at: datetime) -> Finish:
         wait = ended.claimed.retries.wait_after(execution.attempt)
     if wait is None:
         return Finish(*claim, outcome.state, outcome.error, execution.attempt, None)
-    return Finish(*claim, RunState.QUEUED, outcome.error, execution.attempt + 1, at + timedelta(seconds=wait))
+    not_before = at + timedelta(seconds=wait)
+    return Finish(*claim, RunState.QUEUED, outcome.error, execution.attempt + 1, not_before, outcome.state)
+
+
+def _drop(runs: dict[int, ClaimedRun], run: ClaimedRun) -> None:
+    """Forget a run, unless its next attempt has taken its place."""
+    run_id = run.execution.run_id
+    if runs.get(run_id) is run:
+        del runs[run_id]
 
 
 def _drain(queue: deque[_Item], most: int) -> list[_Item]:

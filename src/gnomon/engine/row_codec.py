@@ -18,7 +18,7 @@ from gnomon.domain.schedule import Schedule, StoredJob
 from gnomon.engine import row_layout
 from gnomon.engine.application_classes import ApplicationClasses
 from gnomon.engine.inert_pickle import ApplicationObject, load_application, load_inert
-from gnomon.engine.job_fields import schedule_from, stored_fields
+from gnomon.engine.job_fields import renamed, schedule_from, stored_fields
 from gnomon.engine.pickled_values import fire_time
 from gnomon.engine.plain_values import PlainValues
 from gnomon.engine.refusals import told, told_error
@@ -32,6 +32,7 @@ __all__ = ["RowCodec", "body"]
 _LARGEST_BODY = 1024 * 1024
 _REMEMBERED_BYTES = 64 * 1024 * 1024
 _REMEMBERED_TRIGGERS = 10_000
+_REMEMBERED_ALIKE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class RowCodec:
     def __init__(self, allow: Sequence[str] = (), remembered: int = 50_000) -> None:
         self._application = ApplicationClasses(allow)
         self._bodies: Remembered[bytes, _Body] = Remembered(remembered, _REMEMBERED_BYTES)
+        #: By the bytes of a row of ours without trigger, id and name: most jobs have a few of these between them.
+        self._alike: Remembered[tuple[bytes, bytes], _Body] = Remembered(_REMEMBERED_ALIKE, _REMEMBERED_BYTES)
         self._triggers: Remembered[bytes | Shape, BaseTrigger] = Remembered(_REMEMBERED_TRIGGERS, _REMEMBERED_BYTES)
 
     def decode(self, job_state: bytes) -> StoredJob:
@@ -91,7 +94,7 @@ class RowCodec:
                 raise RowRefused("it has no next_run_time")
             return StoredJob(schedule, read.next_run_time)
         except RowRefused as error:
-            raise RowRefused(f"the row is not decoded: {error}") from None
+            raise RowRefused(f"the row is not decoded: {error}", names=error.names) from None
         except (Exception, SystemExit) as error:  # whatever a hostile pickle, or an allowed module, makes Python raise
             raise RowRefused(f"the row is not decoded: {told_error(error)}") from error
 
@@ -102,11 +105,7 @@ class RowCodec:
         would then be quarantined.
         """
         _check_next_run_time(next_run_time)
-        try:
-            trigger = row_layout.trigger_piece(schedule.trigger)
-            self._trigger_in(trigger)
-        except Exception as error:  # pickling runs code of the classes that it is given
-            raise InvalidTrigger("trigger", type(schedule.trigger).__name__, _reason(error)) from error
+        trigger, _ = self._encoded(schedule.trigger)
         try:
             stands = row_layout.compose(trigger, stored_fields(schedule))
             if self._bodies.get(stands) is None:
@@ -114,6 +113,24 @@ class RowCodec:
         except Exception as error:
             raise InvalidInput("job", schedule.job_id, _reason(error)) from error
         return row_layout.with_tail(stands, next_run_time)
+
+    def reschedule(self, job_state: bytes, trigger: BaseTrigger, next_run_time: datetime | None) -> bytes:
+        """The very same job with another trigger; of a row of ours, the other fields stay byte for byte.
+
+        Raises as ``encode`` does, and ``RowRefused`` for a row that can't be decoded.
+        """
+        read_from = body(job_state)
+        pieces, known = row_layout.pieces(read_from), self._bodies.get(read_from)
+        if pieces is not None and known is not None:
+            _check_next_run_time(next_run_time)
+            piece, made = self._encoded(trigger)
+            pieces = pieces._replace(trigger=piece)
+            stands = row_layout.joined(pieces)
+            if made.is_shared and len(stands) <= _LARGEST_BODY and row_layout.pieces(stands) == pieces:
+                schedule = replace(known.schedule, trigger=made.trigger)
+                self._bodies.put(stands, replace(known, schedule=schedule), len(stands))
+                return row_layout.with_tail(stands, next_run_time)
+        return self.encode(replace(self.decode(job_state).schedule, trigger=trigger), next_run_time)
 
     def advance(self, job_state: bytes, next_run_time: datetime | None) -> bytes:
         """The very same schedule, byte for byte, with another next run time. Nothing is decoded.
@@ -131,8 +148,17 @@ class RowCodec:
         pieces = row_layout.pieces(stands)
         if pieces is not None:
             known = self._trigger_in(pieces.trigger)
+            named = row_layout.named(pieces.others)
+            alike = self._alike.get(named.around) if named is not None and known.is_shared else None
+            if named is not None and alike is not None:
+                read = replace(alike, schedule=renamed(alike.schedule, known.trigger, named.id, named.name))
+                self._bodies.put(stands, read, len(stands))
+                return read
             fields = _dict(load_inert(pieces.others, self._application))
-            return self._checked(stands, fields, known, pieces.others)
+            read = self._checked(stands, fields, known, pieces.others)
+            if named is not None and known.is_shared and _is_ours(read.schedule, named, pieces.others):
+                self._alike.put(named.around, read, len(pieces.others))
+            return read
         fields = _dict(load_inert(stands, self._application))
         if "trigger" not in fields:
             raise RowRefused("it has no trigger")
@@ -159,6 +185,14 @@ class RowCodec:
         if trigger.is_shared:
             self._bodies.put(stands, read, len(stands))
         return read
+
+    def _encoded(self, trigger: BaseTrigger) -> tuple[bytes, _Trigger]:
+        """The piece of a row that holds a trigger, and what it will be decoded to. Raises ``InvalidTrigger``."""
+        try:
+            piece = row_layout.trigger_piece(trigger)
+            return piece, self._trigger_in(piece)
+        except Exception as error:  # pickling runs code of the classes that it is given
+            raise InvalidTrigger("trigger", type(trigger).__name__, _reason(error)) from error
 
     def _trigger_in(self, piece: bytes) -> _Trigger:
         """The trigger in a piece of a row of ours."""
@@ -190,6 +224,14 @@ def _dict(fields: object) -> dict[str, Any]:
     if type(fields) is not dict:
         raise RowRefused(f"it holds {told(fields)}, not a job's state")
     return fields
+
+
+def _is_ours(schedule: Schedule, named: row_layout.Named, others: bytes) -> bool:
+    """Whether these bytes are what ``encode`` writes for a job without arguments. Then the same bytes around another id
+    and name are what it writes for a job of those, so they need not be unpickled to know what they hold."""
+    if schedule.args or schedule.kwargs or (schedule.job_id, schedule.name) != (named.id, named.name):
+        return False
+    return row_layout.others(stored_fields(schedule)) == others
 
 
 def _check_next_run_time(next_run_time: datetime | None) -> None:

@@ -21,7 +21,7 @@ import pickle
 import re
 from collections.abc import Mapping
 from copyreg import dispatch_table
-from datetime import datetime, time, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -34,6 +34,9 @@ _HEAD = b"\x80\x03}X\x07\x00\x00\x00trigger"
 _REST = b"s(X\x07\x00\x00\x00versionK\x01X\x02\x00\x00\x00id"
 _HEADER = b"\x80\x03"
 _REST_AS_DICT = _HEADER + b"}"
+_BEFORE_ID = _REST_AS_DICT + _REST[1:]
+_NAME = b"X\x04\x00\x00\x00name"
+_TEXT = b"X"[0]
 
 _TAIL = b"X\x0d\x00\x00\x00next_run_time"
 _TAIL_END = b"s."
@@ -123,7 +126,12 @@ def compose(trigger: bytes, fields: Mapping[str, Any]) -> bytes:
 
     Raises what pickling raises.
     """
-    parts = [_HEAD, trigger[len(_HEADER) :], _REST, _pickled(fields["id"])]
+    return b"".join((_HEAD, trigger[len(_HEADER) :], b"s", others(fields)[len(_REST_AS_DICT) :]))
+
+
+def others(fields: Mapping[str, Any]) -> bytes:
+    """The second of the ``Pieces``. Raises what pickling raises."""
+    parts = [_BEFORE_ID, _pickled(fields["id"])]
     for key, value in fields.items():
         if key != "id":
             parts.append(_text(key))
@@ -152,6 +160,40 @@ def pieces(body: bytes) -> Pieces | None:
     return Pieces(_HEADER + body[len(_HEAD) : at], _REST_AS_DICT + body[at + 1 :])
 
 
+class Named(NamedTuple):
+    """The second of the ``Pieces``, taken apart. What ``around`` holds, the bytes before and after the name, is the
+    same for jobs that differ in nothing but id and name."""
+
+    id: str
+    name: str
+    around: tuple[bytes, bytes]
+
+
+def named(others: bytes) -> Named | None:
+    """Take apart; ``None`` if it does not look as if ``others`` had written it."""
+    try:
+        job_id, begin = _text_at(others, len(_BEFORE_ID))
+        at = others.rindex(_NAME)
+        name, end = _text_at(others, at + len(_NAME))
+    except (ValueError, IndexError):
+        return None
+    return Named(job_id, name, (others[begin:at], others[end:])) if begin <= at else None
+
+
+def _text_at(pickled: bytes, at: int) -> tuple[str, int]:
+    """A text, and where it ends."""
+    begin = at + 5
+    end = begin + int.from_bytes(pickled[at + 1 : begin], "little")
+    if pickled[at] != _TEXT or end > len(pickled):
+        raise ValueError
+    return pickled[begin:end].decode(), end
+
+
+def joined(pieces: Pieces) -> bytes:
+    """The body of these pieces."""
+    return b"".join((_HEAD, pieces.trigger[len(_HEADER) :], b"s", pieces.others[len(_REST_AS_DICT) :]))
+
+
 def _pickled(value: Any) -> bytes:
     """Without header and STOP."""
     if value is None:
@@ -164,7 +206,7 @@ def _pickled(value: Any) -> bytes:
         return b"}"
     stream = BytesIO()
     pickler = pickle.Pickler(stream, 3)
-    pickler.dispatch_table = {**dispatch_table, **_KEEPING_FOLD}
+    pickler.dispatch_table = {**dispatch_table, **_REDUCED}
     pickler.dump(value)
     return stream.getvalue()[2:-1]
 
@@ -173,8 +215,14 @@ def _reduced(value: datetime | time) -> Any:
     return value.__reduce_ex__(4)
 
 
+def _reduced_offset(value: timezone) -> Any:
+    return _UTC if value is UTC else value.__reduce_ex__(3)
+
+
+# What an offset is made of is looked up in Python, each time anew.
+_UTC: Any = UTC.__reduce_ex__(3)
 # Protocol 3 drops `fold`, though what unpickles it understands it: see `with_tail`.
-_KEEPING_FOLD: dict[type, Any] = {datetime: _reduced, time: _reduced}
+_REDUCED: dict[type, Any] = {datetime: _reduced, time: _reduced, timezone: _reduced_offset}
 
 
 def _text(text: str) -> bytes:

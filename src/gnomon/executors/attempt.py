@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import MutableMapping
 from contextvars import ContextVar
 
 from gnomon.executors.contract import Execution, Outcome, Reports
@@ -76,6 +77,13 @@ class Attempt:
                 soon(self._tell_progress)
             else:
                 self._tell_progress()
+
+    def leave(self, here: MutableMapping[int, Attempt]) -> None:
+        """Strike it off its executor's list, by run, unless the next attempt of its run stands there: a node that slept
+        for so long that it was given up may be at both."""
+        run_id = self.execution.run_id
+        if here.get(run_id) is self:
+            del here[run_id]
 
     def finish(self, outcome: Outcome) -> None:
         """Tell the end, after all that is held back. Called once, by who owns the attempt; never raises."""

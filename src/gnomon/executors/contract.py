@@ -72,7 +72,7 @@ class Executor(Protocol):
         """Start them, in this order. Never blocks; a failure to start is told as a finished run."""
 
     def cancel(self, run_id: int) -> bool:
-        """End a run early. ``False`` where this executor can't, or the run is not here."""
+        """End a run early, or where that cannot be done, ask its code to end. ``False`` if the run is not here."""
 
     def shutdown(self, wait: bool) -> None:
         """Stop taking work; with ``wait``, return when what runs has ended, otherwise end what can be ended."""

@@ -139,8 +139,9 @@ class CoroutinesExecutor:
 
     def _done(self, attempt: Attempt, task: asyncio.Task[Outcome]) -> None:
         run_id = attempt.execution.run_id
-        self._tasks.pop(run_id, None)
-        self._here.pop(run_id, None)
+        if self._tasks.get(run_id) is task:
+            del self._tasks[run_id]
+        attempt.leave(self._here)
         if task.cancelled():
             outcome = outcomes.cancelled(attempt.cancel_reason or "cancelled")
         else:

@@ -159,7 +159,8 @@ class SlotsExecutor(ABC):
                     outcome = slot.run(attempt)
             except BaseException as error:  # our own failure, but the run must be told as ended all the same
                 outcome = outcomes.raised(error)
-            self._slots.pop(run_id, None)
-            self._here.pop(run_id, None)
+            if self._slots.get(run_id) is slot:
+                del self._slots[run_id]
+            attempt.leave(self._here)
             attempt.finish(outcome)
         slot.close()

@@ -93,12 +93,13 @@ class ThreadsExecutor:
             attempt.finish(outcomes.cancelled(outcomes.SHUT_DOWN))
 
     def cancel(self, run_id: int) -> bool:
-        """``True`` if the run had not begun, and now will not. Otherwise the job is asked to end."""
+        """``True`` if the run is here. If it had not begun, it now will not; otherwise the job is asked to end."""
         attempt = self._here.get(run_id)
         if attempt is None:
             return False
         attempt.cancel_reason = outcomes.ASKED
-        return self._withdraw(attempt, outcomes.ASKED)
+        self._withdraw(attempt, outcomes.ASKED)
+        return True
 
     def shutdown(self, wait: bool) -> None:
         """Stop taking work.
@@ -123,14 +124,13 @@ class ThreadsExecutor:
         if was_open:
             router.remove()
 
-    def _withdraw(self, attempt: Attempt, reason: str) -> bool:
+    def _withdraw(self, attempt: Attempt, reason: str) -> None:
         try:
             self._waiting.remove(attempt)
         except ValueError:  # a worker has it
-            return False
-        self._here.pop(attempt.execution.run_id, None)
+            return
+        attempt.leave(self._here)
         attempt.finish(outcomes.cancelled(reason))
-        return True
 
     def _wake_one(self) -> None:
         try:
@@ -183,7 +183,7 @@ class _Worker(threading.Thread):
                 self.since = 0.0
                 return
             outcome = invoke(attempt)
-            here.pop(attempt.execution.run_id, None)  # first: who is told of the end asks how much is free
+            attempt.leave(here)  # first: who is told of the end asks how much is free
             attempt.finish(outcome)
             now = perf_counter()
             # Lost updates between workers don't matter: this is an estimate.

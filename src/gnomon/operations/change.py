@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gnomon.domain.arguments import check_arguments
 from gnomon.domain.change import Author
 from gnomon.domain.declaration import check_policies
 from gnomon.domain.override import DEFAULT, FIELDS
@@ -36,9 +37,11 @@ class Patch:
     def __post_init__(self) -> None:
         for name, value in self.fields.items():
             if name not in FIELDS:
-                known = ", ".join(("trigger", "trigger_args", "enabled", *POLICIES, "calendar"))
+                known = ", ".join(("trigger", "trigger_args", "enabled", *POLICIES, "calendar", "kwargs"))
                 raise InvalidInput(name, value, f"what can be changed of a job is {known}")
         given = {name: value for name, value in self.fields.items() if value is not DEFAULT and name != "trigger"}
+        if "kwargs" in given:
+            check_arguments(given.pop("kwargs"))
         check_policies(**given)
         if self.expires_at is not None:
             if not self.fields:
@@ -71,8 +74,7 @@ def change_job(context: Context, job_id: str, patch: Patch, author: Author) -> J
 
 def carry_out(context: Context, job_id: str, author: Author, work: Callable[[str], JobDict]) -> JobDict:
     """Do the work of a change in one transaction, under a key that says afterwards whether it was committed."""
-    if author.reason is not None and len(author.reason) > _LONGEST_REASON:
-        raise InvalidInput("reason", author.reason, f"give at most {_LONGEST_REASON} characters")
+    check_reason(author.reason)
     key = uuid.uuid4().hex
     try:
         return context.store.change(job_id, lambda: work(key))
@@ -81,6 +83,52 @@ def carry_out(context: Context, job_id: str, author: Author, work: Callable[[str
         if context.store.settle(error, job_id, lambda: context.store.records.has_change(key)):
             return read_job(context, job_id)
         raise
+
+
+def carry_out_alone(
+    context: Context,
+    job_id: str,
+    author: Author,
+    work: Callable[[str], JobDict],
+    *,
+    name: str,
+) -> JobDict:
+    """As ``carry_out``, for what makes a job come or go: meanwhile nothing else does, and no start."""
+    check_reason(author.reason)
+    key, database = uuid.uuid4().hex, context.store.database
+    done: list[JobDict] = []
+    try:
+        with database.transaction(name):
+            database.one_at_a_time()
+            done.append(work(key))
+        return done[0]
+    except StoreUnavailable as error:
+
+        def is_written() -> bool:
+            # There may be no row to wait for: who comes after the one who wrote it, sees it.
+            database.one_at_a_time()
+            return context.store.records.has_change(key)
+
+        if done and context.store.settle(error, job_id, is_written):
+            return done[0]
+        raise
+
+
+def check_reason(reason: str | None) -> None:
+    """Refuse (``InvalidInput``) what the log of changes cannot keep: PostgreSQL stores no NUL."""
+    if reason is None:
+        return
+    if len(reason) > _LONGEST_REASON or "\0" in reason or not _is_text(reason):
+        raise InvalidInput("reason", reason, f"give at most {_LONGEST_REASON} characters, and no NUL among them")
+
+
+def _is_text(text: str) -> bool:
+    """Python's strings may hold halves of characters, which no database takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_calendar(context: Context, patch: Patch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -13,23 +14,28 @@ from gnomon.domain.override import DEFAULT, FIELDS, Override, declared_value, is
 from gnomon.domain.schedule import DeclaredRow, StoredJob
 from gnomon.domain.tick_exception import TickException
 from gnomon.domain.triggers import KINDS, BaseTrigger, build
-from gnomon.errors import ChangeRefused, JobNotFound, StaleToken
+from gnomon.errors import ChangeRefused, InvalidInput, JobNotFound, StaleToken
 from gnomon.operations.beside import NOTHING_BESIDE, exceptions_list, read_beside
 from gnomon.operations.ports import Context
-from gnomon.operations.read import POLICIES, JobDict, job_dict, overrides_dict, runnable, source_of
+from gnomon.operations.read import POLICIES, JobDict, job_dict, reruns_lost, runnable, standing_of
+from gnomon.operations.tasks import fitting_arguments, offers_of
 
 #: Makes a trigger, given the time zone that the job counts in (``None``: not known).
 TriggerMaker = Callable[[str | None], BaseTrigger]
 
 _OUTSIDE = Author("outside", Origin.OUTSIDE, "another program wrote the row")
 #: The fields of a job's dict that a line of the log compares.
-_COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES, "calendar")
+_COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES, "calendar", "kwargs")
+_TRIGGER = frozenset({"trigger", "trigger_args"})
 
 
 class Changing:
     """One job under its lock. What another program did to its row is put on record first.
 
-    ``before`` is the job as it stands. Raises ``JobNotFound``, and ``ChangeRefused`` for a row that cannot be read.
+    ``before`` is the job as its row stands, in the fields of its dict: what else a dict tells (source, overrides, last
+    run, whether anybody has code for it) is left open.
+
+    Raises ``JobNotFound``, and ``ChangeRefused`` for a row that cannot be read.
     """
 
     def __init__(self, context: Context, job_id: str, author: Author) -> None:
@@ -44,10 +50,10 @@ class Changing:
         self.overrides = store.records.overrides([job_id]).get(job_id, {})
         self._last_run = store.ledger.last_runs([job_id]).get(job_id)
         self._beside = read_beside(store, [job_id], now=self.now).get(job_id, NOTHING_BESIDE)
-        self._manifest = runnable(context)
-        #: As it stands after ``apply``, but for what is said of overrides.
-        self._after: JobDict | None = None
-        self.before = self._job()
+        #: The exceptions as they stood before this change, to be compared with those that stand after it.
+        self._exceptions_before = exceptions_list(self._beside.exceptions)
+        #: As its row stands now.
+        self._stands = self.before = self._standing()
         if self.before["state"] == "quarantined":
             problem = self.before["problem"]
             raise ChangeRefused(f"job {job_id!r} cannot be changed: {problem}; mend or remove its row")
@@ -61,7 +67,7 @@ class Changing:
     def expect(self, token: str | None) -> None:
         """Raise ``StaleToken`` unless the job still has the token that somebody saw; ``None`` is not compared."""
         if token is not None and token != self.before["token"]:
-            raise StaleToken(self.before, self._context.store.records.changes_after(self._job_id, token))
+            raise StaleToken(self._job(), self._context.store.records.changes_after(self._job_id, token))
 
     def apply(self, wanted: Mapping[str, Any], *, expires_at: datetime | None = None) -> None:
         """Ask the engine, then record. ``wanted`` maps some of ``FIELDS`` to values (a trigger: its maker) or to
@@ -74,13 +80,12 @@ class Changing:
         if "calendar" in wanted:
             self._context.store.calendars.assign({self._job_id: wanted["calendar"]})
             self._beside_changed()
-        self._after = after = self._job()
-        for policy in (*POLICIES, "calendar"):
-            if policy in wanted:
-                self._record(policy, after[policy], self.before[policy], expires_at)
+        self._stands = after = self._standing()
+        for name in (*POLICIES, "calendar", "kwargs"):
+            if name in wanted:
+                self._record(name, after[name], self.before[name], expires_at)
         if "trigger" in wanted:
-            now, before = ([job["trigger"], job["trigger_args"]] for job in (after, self.before))
-            self._record("trigger", now, before, expires_at)
+            self._record("trigger", _trigger_of(after), _trigger_of(self.before), expires_at)
 
     @property
     def stored(self) -> StoredJob:
@@ -99,7 +104,7 @@ class Changing:
 
     def make(self, exception: TickException) -> bool:
         """Write the line of a due time ahead; ``False`` if it has one."""
-        line = exception.line(rerun_lost=bool(self.base.get("rerun_lost")))
+        line = exception.line(rerun_lost=reruns_lost(self.base, runnable(self._context)))
         if self._context.store.ledger.insert([line], at=self.now) == [None]:
             return False
         self._context.store.exceptions.add(exception)
@@ -117,7 +122,7 @@ class Changing:
 
     def settle_before(self, moment: datetime) -> None:
         """The schedule was meant until a moment that has passed: what was due before that is queued."""
-        rerun_lost = bool(self.base.get("rerun_lost"))
+        rerun_lost = reruns_lost(self.base, runnable(self._context))
         self._context.engine.settle_before(self._job_id, moment, rerun_lost=rerun_lost)
 
     def rename(self, name: str) -> None:
@@ -144,20 +149,18 @@ class Changing:
 
         ``notes`` are further things before and after, for changes that are none of the schedule itself.
         """
-        records, after = self._context.store.records, self._after or self._job()
-        if self.declaration is not None and self.declaration.token != after["token"]:
-            records.remember_token(self._job_id, after["token"])
-            self.declaration = self.declaration._replace(token=after["token"])
-        if self.declaration is not None:
-            after["source"] = source_of(self.overrides)
-        after["overrides"] = overrides_dict(self.overrides, self.base)
+        self._remember_token(self._stands["token"])
+        after = self._job()
         before, now = notes or ({}, {})
         changed = self._exceptions_before_and_after(after)
         if changed is not None:
             notes = before, now = {**before, **changed[0]}, {**now, **changed[1]}
         differing = [name for name in _COMPARED if self.before[name] != after[name]]
+        if _TRIGGER & set(differing):
+            # Both, so that an entry can be read, and undone, by itself.
+            differing = [name for name in _COMPARED if name in _TRIGGER or name in differing]
         if differing or notes:
-            records.log(
+            self._context.store.records.log(
                 Change(
                     key=key or uuid.uuid4().hex,
                     job_id=self._job_id,
@@ -176,7 +179,6 @@ class Changing:
     def _beside_changed(self) -> None:
         store = self._context.store
         self._beside = read_beside(store, [self._job_id], now=self.now).get(self._job_id, NOTHING_BESIDE)
-        self._after = None
         store.announce()
 
     def _exceptions_dropped_outside(self) -> list[dict[str, Any]]:
@@ -185,34 +187,51 @@ class Changing:
             return []
         self._context.engine.keep_exceptions(self._job_id)
         self._beside_changed()
-        was, self.before["exceptions"] = self.before["exceptions"], exceptions_list(self._beside.exceptions)
-        return [each for each in was if each not in self.before["exceptions"]]
+        was, self._exceptions_before = self._exceptions_before, exceptions_list(self._beside.exceptions)
+        return [each for each in was if each not in self._exceptions_before]
 
     def _exceptions_before_and_after(self, after: JobDict) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Exceptions that were made, and those that were taken back or dropped; ``None`` if there are none."""
-        sides = self.before["exceptions"], after["exceptions"]
+        sides = self._exceptions_before, after["exceptions"]
         gone, made = ([each for each in one if each not in other] for one, other in (sides, sides[::-1]))
         return ({"exceptions": gone}, {"exceptions": made}) if gone or made else None
 
+    def _standing(self) -> JobDict:
+        row = DeclaredRow.of(self._row, self.declaration)
+        return standing_of(self._context, row, self.overrides, self._last_run, self._as_of, self._beside).job
+
     def _job(self) -> JobDict:
-        return job_dict(
-            self._context,
-            DeclaredRow.of(self._row, self.declaration),
-            self.overrides,
-            self._last_run,
-            self._manifest,
-            self.now.isoformat(timespec="milliseconds"),
-            self._beside,
-        )
+        row, manifest = DeclaredRow.of(self._row, self.declaration), runnable(self._context)
+        return job_dict(self._context, row, self.overrides, self._last_run, manifest, self._as_of, self._beside)
+
+    @property
+    def _as_of(self) -> str:
+        return self.now.isoformat(timespec="milliseconds")
+
+    def _remember_token(self, token: str) -> None:
+        """The row is as Gnomon has written it, or has put on record that others did."""
+        if self.declaration is not None and self.declaration.token != token:
+            self._context.store.records.remember_token(self._job_id, token)
+            self.declaration = self.declaration._replace(token=token)
 
     def _resolved(self, name: str, value: Any) -> Any:
+        if name == "kwargs":
+            return self._arguments(value)
         if value is not DEFAULT:
             return value
         if self.declaration is None:
             raise ChangeRefused(f"no code declares job {self._job_id!r}, so there is no default to go back to")
         if name != "trigger":
-            return self.base[name]
+            return declared_value(self.base, name)  # a job that was added declares no calendar
         return lambda _zone: self._declared_trigger()
+
+    def _arguments(self, value: Any) -> Any:
+        if self.before["task"] is None:
+            raise InvalidInput(
+                "kwargs", None if value is DEFAULT else value, "only a job that was added for a task has arguments here"
+            )
+        offers = offers_of(runnable(self._context), self.before["task"])
+        return fitting_arguments(offers, self.base["kwargs"] if value is DEFAULT else value)
 
     def _declared_trigger(self) -> BaseTrigger:
         declared = self._context.declared(self._job_id)
@@ -233,6 +252,8 @@ class Changing:
         policies = {name: wanted[name] for name in POLICIES if name in wanted}
         if policies:
             stored = engine.modify_job(self._job_id, **policies)
+        if "kwargs" in wanted:
+            stored = engine.replace_arguments(self._job_id, wanted["kwargs"])
         enabled = wanted.get("enabled", before["enabled"])
         if not enabled and (before["enabled"] or "trigger" in wanted):
             # The engine cannot tell a paused job from a finished one when the old trigger has no time left.
@@ -256,7 +277,7 @@ class Changing:
         override = Override(
             job_id=self._job_id,
             field=name,
-            value=value,
+            value=copy.deepcopy(value),  # of what is remembered of a row, and this is shown to whoever asked
             base=declared_value(self.base, name),
             author=author or self.author,
             changed_at=self.now,
@@ -274,7 +295,7 @@ class Changing:
             override = self.overrides.get(name)
             declared = declared_value(self.base, name)
             known = override.value if override is not None else declared
-            value = [self.before["trigger"], self.before["trigger_args"]] if name == "trigger" else self.before[name]
+            value = _trigger_of(self.before) if name == "trigger" else self.before[name]
             if is_same(name, value, known):
                 continue
             before |= {"trigger": known[0], "trigger_args": known[1]} if name == "trigger" else {name: known}
@@ -283,13 +304,12 @@ class Changing:
                     self.dissolve(name)
             else:
                 self._write(name, value, None, _OUTSIDE)
-        records = self._context.store.records
         after = {name: self.before[name] for name in before}
         dropped = self._exceptions_dropped_outside()
         if dropped:
             before, after = {**before, "exceptions": dropped}, {**after, "exceptions": []}
         if before:
-            records.log(
+            self._context.store.records.log(
                 Change(
                     key=uuid.uuid4().hex,
                     job_id=self._job_id,
@@ -301,7 +321,9 @@ class Changing:
                     token=self.declaration.token,
                 )
             )
-        records.remember_token(self._job_id, self.before["token"])
-        self.declaration = self.declaration._replace(token=self.before["token"])
-        self.before["source"] = source_of(self.overrides)
-        self.before["overrides"] = overrides_dict(self.overrides, self.base)
+        self._remember_token(self.before["token"])
+
+
+def _trigger_of(job: JobDict) -> list[Any]:
+    """The value of the field ``trigger``."""
+    return [job["trigger"], job["trigger_args"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -24,12 +25,14 @@ _ADOPTED = Author("adopted", Origin.START, "stood in the table before Gnomon")
 
 
 class Started(NamedTuple):
-    """What a start did: the ids of jobs that it added, of those whose schedule followed the code, and of those of which
-    this process declares what older code did (``late``): newer code is running, and its defaults stay."""
+    """What a start did: the ids of jobs that it added, of those whose schedule followed the code, of those of which
+    this process declares what older code did (``late``): newer code is running, and its defaults stay; and of those
+    that are not the code's but were added for a task under the same id (``taken``): they stay as they are."""
 
     added: list[str]
     followed: list[str]
     late: list[str]
+    taken: list[str]
 
 
 def start_all(context: Context, declarations: Sequence[Declaration], *, lease: timedelta) -> Started:
@@ -43,11 +46,13 @@ def start_all(context: Context, declarations: Sequence[Declaration], *, lease: t
     with store.database.read():
         stored, bases = store.schedules.ids(), store.records.bases()
     if all(bases.get(each.job_id) == each.text and each.job_id in stored for each in declarations):
-        return Started([], [], [])
+        return Started([], [], [], [])
     with store.database.transaction("declare"):
         # Nodes of a new version start at the same time, and each would add what it found missing.
         store.database.one_at_a_time()
         stored, bases = store.schedules.ids(), store.records.bases()
+        taken = [each.job_id for each in declarations if each.job_id in stored and is_added(bases.get(each.job_id))]
+        declarations = [each for each in declarations if each.job_id not in taken]
         added = [each for each in declarations if each.job_id not in stored]
         removed = [each.job_id for each in added if bases.pop(each.job_id, None) is not None]
         if removed:  # by whatever program; what operators had made of it went with the row
@@ -68,7 +73,19 @@ def start_all(context: Context, declarations: Sequence[Declaration], *, lease: t
         followed, late = _merge_all(context, moved, lease)
     if added:
         logger.info("stored %d new jobs", len(added))
-    return Started([each.job_id for each in added], followed, late)
+    if taken:
+        logger.warning(
+            "%d jobs that the code declares were added for tasks under the same id, and stay so; give them another "
+            "id=, or remove what was added: %s",
+            len(taken),
+            _some(taken),
+        )
+    return Started([each.job_id for each in added], followed, late, taken)
+
+
+def is_added(base: str | None) -> bool:
+    """Whether a stored declaration is that of a job that was added for a task: no start takes that for its own."""
+    return base is not None and '"task"' in base and "task" in json.loads(base)
 
 
 # -- new jobs

@@ -11,22 +11,27 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from gnomon.domain.argument_schema import misfit
+from gnomon.domain.arguments import check_arguments
 from gnomon.domain.change import Origin
 from gnomon.domain.coming import next_start
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.override import Override, declared_value, is_moved
 from gnomon.domain.run import Run
-from gnomon.domain.schedule import DeclaredRow, JobRow, StoredJob, token
+from gnomon.domain.schedule import DeclaredRow, JobRow, Schedule, StoredJob, declared_values, token
+from gnomon.domain.task import TaskOffer
 from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, jitter_of, next_fire
-from gnomon.errors import InvalidTrigger, JobNotFound, RowRefused
+from gnomon.errors import InvalidInput, InvalidTrigger, JobNotFound, RowRefused
 from gnomon.operations.beside import NOTHING_BESIDE, Beside, exceptions_list, problem_of, read_beside, start_beside
 from gnomon.operations.ports import Context, Store
 
 JobDict = dict[str, Any]
 #: The policies that an operator may change, beside trigger and enabled.
 POLICIES = ("misfire_grace_time", "coalesce", "max_instances")
-#: The problem of a job that nobody can run.
+#: The problem of a job whose code nobody has.
 NO_CODE = "no living node has code for it"
+#: How the problem of a job begins whose arguments its task refuses.
+MISFIT = "its arguments do not fit its task any more, so its runs fail"
 _NO_OVERRIDES: Mapping[str, Override] = MappingProxyType({})
 
 
@@ -97,7 +102,8 @@ def current_token(context: Context, row: JobRow) -> str:
     paused_or_not = override.value if override else None
     enabled = is_enabled(stored, paused_or_not, base, last.scheduled_at if last else None)
     named = context.store.calendars.of_jobs([row.id]).get(row.id)
-    return token(stored.schedule, enabled, calendar=named.name if named else None)
+    arguments = task_arguments(base, stored.schedule)
+    return token(stored.schedule, enabled, arguments=arguments, calendar=named.name if named else None)
 
 
 class Runnable(NamedTuple):
@@ -108,6 +114,19 @@ class Runnable(NamedTuple):
     def runs(self, job_id: str, func: str) -> bool:
         """Whether anybody has code for a job whose row names ``func``."""
         return any(manifest.runs(job_id, func) for manifest in self.manifests)
+
+    def declares(self, job_id: str) -> bool:
+        """Whether code declares a job of this id, so that a start adds it."""
+        return any(job_id in manifest.job_ids for manifest in self.manifests)
+
+    @property
+    def tasks(self) -> frozenset[TaskOffer]:
+        """The tasks that jobs can be added for."""
+        return frozenset().union(*(manifest.tasks for manifest in self.manifests))
+
+    def tasks_of(self, func: str) -> tuple[TaskOffer, ...]:
+        """The task that a row's function is, in all versions."""
+        return tuple(offer for manifest in self.manifests for offer in manifest.tasks_of(func))
 
 
 def runnable(context: Context) -> Runnable | None:
@@ -165,15 +184,8 @@ def job_dict(
     beside: Beside = NOTHING_BESIDE,
 ) -> JobDict:
     """What a job's row, and what stands beside it, say together."""
-    paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
-    last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
-    source = source_of(overrides) if overrides else "code"
-    calendar = beside.named.name if beside.named is not None else None
-    standing = _standing(context.decode, row, source, paused_or_not, last, calendar)
+    standing = standing_of(context, row, overrides, last_run, as_of, beside)
     if not standing.is_plain:
-        problem = _problem_of_trigger(context, row, standing, as_of)
-        if problem is not None:
-            standing = _Standing(_quarantined(row, problem), standing.func, is_plain=False)
         job = copy.deepcopy(standing.job)
     else:
         job = standing.job.copy()
@@ -182,23 +194,80 @@ def job_dict(
         if default is not None:
             job["default"] = default = default.copy()
             default["trigger_args"] = default["trigger_args"].copy()
+    if job["token"] is not None and job["token"] == row.token:
+        job["source"] = source_of(overrides) if overrides else "code"
     job["overrides"] = overrides_dict(overrides, row.declared) if overrides else {}
     job["exceptions"] = exceptions_list(beside.exceptions) if beside.exceptions else []
-    if beside is not NOTHING_BESIDE and standing.func is not None:
+    if job["task"] is not None:
+        job["kwargs"] = copy.deepcopy(job["kwargs"])
+    if standing.func is None or job["state"] == "quarantined":
+        job["next_start"] = None
+    elif beside is not NOTHING_BESIDE:
         stored, now = context.decode(row.row), datetime.fromisoformat(as_of)
         job["problem"] = problem_of(stored, beside, now=now)
         job["next_start"] = None if job["problem"] else start_beside(stored, beside, now=now)
-    if standing.func is not None and manifest is not None and not manifest.runs(row.id, standing.func):
-        job["problem"] = NO_CODE
-        job["next_start"] = None
-        if job["enabled"]:
-            job["state"] = "orphaned"
+    if standing.func is not None and manifest is not None:
+        if not manifest.runs(row.id, standing.func):
+            job["problem"] = NO_CODE
+            job["next_start"] = None
+            if job["enabled"]:
+                job["state"] = "orphaned"
+        elif job["task"] is not None:
+            _add_task(job, manifest.tasks_of(standing.func))
     job["last_run"] = None if last_run is None else run_summary(last_run)
     job["as_of"] = as_of
     return job
 
 
-def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing, as_of: str) -> str | None:
+def task_arguments(base: Mapping[str, Any], schedule: Schedule) -> dict[str, Any] | None:
+    """The arguments of a job that was added for a task. ``None`` of others, and where another program wrote some that
+    are no JSON."""
+    if "task" not in base or schedule.args:
+        return None
+    try:
+        return check_arguments(schedule.kwargs)
+    except InvalidInput:
+        return None
+
+
+def reruns_lost(base: Mapping[str, Any], manifest: Runnable | None) -> bool:
+    """Whether a lost run of a job runs again: of a job that was added, as its task says now."""
+    if "task" not in base:
+        return bool(base.get("rerun_lost"))
+    return manifest is not None and any(offer.name == base["task"] and offer.rerun_lost for offer in manifest.tasks)
+
+
+def _add_task(job: JobDict, offers: tuple[TaskOffer, ...]) -> None:
+    """What the task of a job says now, which may be something else than when the job was added."""
+    for offer in offers[:1]:
+        job["executor"] = offer.executor
+    for offer in offers:
+        wrong = None if job["kwargs"] is None else misfit(offer.schema, job["kwargs"])
+        if wrong is not None:
+            job["problem"] = f"{MISFIT}: {wrong}"
+
+
+def standing_of(
+    context: Context,
+    row: DeclaredRow,
+    overrides: Mapping[str, Override],
+    last_run: Run | None,
+    as_of: str,
+    beside: Beside = NOTHING_BESIDE,
+) -> Standing:
+    """What a job's row says by itself, and which calendar it names. It is shared: treat it as read-only."""
+    paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
+    last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
+    calendar = None if beside.named is None else beside.named.name
+    standing = _standing(context.decode, row.row, row.base, paused_or_not, last, calendar)
+    if not standing.is_plain:
+        problem = _problem_of_trigger(context, row, standing, as_of)
+        if problem is not None:
+            return Standing(_quarantined(row.id, row.declared, problem), standing.func, is_plain=False)
+    return standing
+
+
+def _problem_of_trigger(context: Context, row: DeclaredRow, standing: Standing, as_of: str) -> str | None:
     """Why a job that is due does not fire. Triggers of the kinds that can be sent can always be calculated."""
     if standing.job["state"] != "active" or row.next_run_time is None:
         return None
@@ -213,8 +282,9 @@ def _problem_of_trigger(context: Context, row: DeclaredRow, standing: _Standing,
     return None
 
 
-class _Standing(NamedTuple):
-    """A job's dict without what time moves, and the function that the row names (``None``: it cannot be read).
+class Standing(NamedTuple):
+    """A job's dict without what time moves, as if another program had written the row, and the function that the row
+    names (``None``: it cannot be read).
 
     ``is_plain``: its trigger is of a kind that can be sent. Others may hold triggers, or fail to be calculated.
     """
@@ -227,25 +297,26 @@ class _Standing(NamedTuple):
 @lru_cache(maxsize=20_000)
 def _standing(
     decode: Callable[[JobRow], StoredJob],
-    row: DeclaredRow,
-    source: str,
+    row: JobRow,
+    declared: str | None,
     paused_or_not: bool | None,
     last: datetime | None,
     calendar: str | None,
-) -> _Standing:
+) -> Standing:
     """A pure function of the stored bytes that are its arguments: so it may be remembered, and cannot be stale.
 
     Callers copy the dict. ``last`` is the newest scheduled time, of jobs without a next one.
     """
-    base = row.declared
+    base = declared_values(declared)
     try:
-        stored = decode(row.row)
+        stored = decode(row)
     except RowRefused as error:
-        return _Standing(_quarantined(row, str(error)), None, is_plain=False)
+        return Standing(_quarantined(row.id, base, str(error)), None, is_plain=False)
     schedule = stored.schedule
     enabled = is_enabled(stored, paused_or_not, base, last)
     described = _described(_Same(schedule.trigger))
-    current = token(schedule, enabled, described, calendar=calendar)
+    arguments = task_arguments(base, schedule)
+    current = token(schedule, enabled, described, arguments, calendar=calendar)
     fires = "active" if stored.next_run_time is not None else "finished"
     job = {
         "id": schedule.job_id,
@@ -260,7 +331,7 @@ def _standing(
         "next_run_time": None if stored.next_run_time is None else stored.next_run_time.isoformat(),
         "next_start": _start_of(stored),
         "exceptions": [],
-        "source": source if row.token == current else "outside",
+        "source": "outside",
         "default": _default(base),
         "overrides": {},
         "misfire_grace_time": schedule.misfire_grace_time,
@@ -268,12 +339,14 @@ def _standing(
         "max_instances": schedule.max_instances,
         "calendar": calendar,
         "executor": base.get("executor", schedule.executor),
+        "task": base.get("task"),
+        "kwargs": arguments,
         "token": current,
         "last_run": None,
         "problem": None,
         "as_of": "",
     }
-    return _Standing(job, schedule.func, is_plain=described.kind in KINDS)
+    return Standing(job, schedule.func, is_plain=described.kind in KINDS)
 
 
 def _start_of(stored: StoredJob) -> str | None:
@@ -329,8 +402,8 @@ def overrides_dict(overrides: Mapping[str, Override], base: Mapping[str, Any]) -
             "actor": override.author.actor,
             "origin": override.author.origin.value,
             "reason": override.author.reason,
-            "changed_at": _iso(override.changed_at),
-            "expires_at": _iso(override.expires_at),
+            "changed_at": iso(override.changed_at),
+            "expires_at": iso(override.expires_at),
         }
         for name, override in overrides.items()
     }
@@ -351,11 +424,10 @@ def words_for(kind: str, args: Mapping[str, Any]) -> str:
         return str(args.get("repr", kind))
 
 
-def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
-    base = row.declared
+def _quarantined(job_id: str, base: Mapping[str, Any], problem: str) -> JobDict:
     return {
-        "id": row.id,
-        "name": base.get("name", row.id),
+        "id": job_id,
+        "name": base.get("name", job_id),
         "description": base.get("description", ""),
         "state": "quarantined",
         "enabled": False,
@@ -374,6 +446,8 @@ def _quarantined(row: DeclaredRow, problem: str) -> JobDict:
         "max_instances": None,
         "calendar": None,
         "executor": base.get("executor"),
+        "task": base.get("task"),
+        "kwargs": None,
         "token": None,
         "last_run": None,
         "problem": problem,
@@ -386,9 +460,9 @@ def run_summary(run: Run) -> dict[str, Any]:
     return {
         "id": run.id,
         "state": run.state.value,
-        "scheduled_at": _iso(run.scheduled_at),
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "scheduled_at": iso(run.scheduled_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
     }
 
 
@@ -401,17 +475,21 @@ def run_dict(run: Run) -> dict[str, Any]:
         "cause": run.cause.value,
         "attempt": run.attempt,
         "node": run.node,
-        "scheduled_at": _iso(run.scheduled_at),
-        "not_before": _iso(run.not_before),
-        "created_at": _iso(run.created_at),
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "scheduled_at": iso(run.scheduled_at),
+        "not_before": iso(run.not_before),
+        "created_at": iso(run.created_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
         "covers": run.covers,
-        "covers_until": _iso(run.covers_until),
+        "covers_until": iso(run.covers_until),
         "error": run.error,
         "progress": None if run.progress_done is None else {"done": run.progress_done, "total": run.progress_total},
+        "cancel_requested": None
+        if run.cancel_requested_at is None
+        else {"at": iso(run.cancel_requested_at), "by": run.cancel_requested_by},
     }
 
 
-def _iso(moment: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
+    """A moment as JSON has it: ISO 8601 in UTC."""
     return None if moment is None else moment.astimezone(UTC).isoformat()

@@ -15,10 +15,15 @@ from gnomon.operations.changing import Changing
 from gnomon.operations.exceptions import restore
 from gnomon.operations.ports import Context
 from gnomon.operations.read import JobDict
+from gnomon.operations.remove_job import remove_job, restore_job
+
+#: Undoing one of these removes the job.
+ADDITIONS = frozenset({"add", "import"})
 
 
 def undo_change(context: Context, change_id: int, author: Author, *, if_token: str | None = None) -> JobDict:
-    """Set the fields that a change changed back to what they were before it, and return the job.
+    """Set the fields that a change changed back to what they were before it, and return the job. A job that was removed
+    is added again; one that was added is removed, and returned as it stood.
 
     Raises ``ChangeNotFound``, and ``ChangeRefused`` where there is nothing to go back to, or a later change stands in
     the way: what somebody did since is not undone with it. Otherwise as ``change_job``.
@@ -29,12 +34,23 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
     change = found
     if change.job_id.startswith(LOGGED_AS):
         raise ChangeRefused(f"change {change.id} is one of a calendar; `gnomon calendar set` sets that anew")
+    if change.action in ADDITIONS:
+        return remove_job(
+            context,
+            change.job_id,
+            author,
+            if_token=if_token,
+            undone=change.id,
+            check=lambda job: _refuse_if_changed_since(context, change, job),
+        )
+    if change.action == "remove":
+        return restore_job(context, change, author)
 
     def work(key: str) -> JobDict:
         changing = Changing(context, change.job_id, author)
         changing.expect(if_token)
         _refuse_if_changed_since(context, change, changing.before)
-        wanted = _wanted(change, changing.before)
+        wanted = _wanted(change)
         if wanted:
             changing.apply(wanted)
         _undo_exceptions(change, changing, is_all=not wanted)
@@ -43,12 +59,11 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
     return carry_out(context, change.job_id, author, work)
 
 
-def _wanted(change: Change, now: JobDict) -> dict[str, Any]:
+def _wanted(change: Change) -> dict[str, Any]:
     before = dict(change.before)
     wanted: dict[str, Any] = {name: before[name] for name in FIELDS if name in before and name != "trigger"}
-    if "trigger" in before or "trigger_args" in before:
-        # An entry holds what differs; where the kind is not among it, it is the one that still stands.
-        kind, args = (before[name] if name in before else now[name] for name in ("trigger", "trigger_args"))
+    if "trigger" in before:
+        kind, args = before["trigger"], before["trigger_args"]
         if kind not in KINDS:
             raise ChangeRefused(f"change {change.id} replaced a trigger that only code can make; it cannot be undone")
         wanted["trigger"] = lambda zone: build(kind, args, timezone=zone or "UTC")

@@ -23,6 +23,9 @@ class Calendars:
 
     def of_jobs(self, job_ids: Sequence[str] | None = None) -> dict[str, JobCalendar]:
         """The calendar of each of some jobs, or of all. Jobs without one are left out: most often all of them."""
+        batch = self._database.batch
+        if batch is not None and job_ids is not None and batch.holds(job_ids):
+            return {job_id: batch.calendars[job_id] for job_id in job_ids if job_id in batch.calendars}
         dialect = self._database.dialect
         with self._database.read() as session:
             if session.execute("SELECT 1 FROM gnomon_job_calendars LIMIT 1").scalar() is None:

@@ -10,15 +10,16 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from gnomon.errors import StoreUnavailable
+from gnomon.errors import StoreUnavailable, escaped
+from gnomon.store.batch import SAVEPOINT, Batch
 from gnomon.store.dialect import Dialect
 from gnomon.store.session import Session
 
@@ -61,35 +62,37 @@ class Database:
             after_in_child=lambda: _call(forget()),
         )
 
-    @contextmanager
-    def transaction(self, name: str) -> Iterator[Session]:
+    def transaction(self, name: str) -> AbstractContextManager[Session]:
         """Write: everything inside is committed together, or not at all. Joins the transaction already open.
 
         Raises ``StoreUnavailable`` when the database cannot be reached, is locked or full, and its subclass
         ``CommitUncertain`` when the answer to COMMIT was lost.
         """
-        if self._ambient.session is not None:
-            yield self._ambient.session
-            return
+        return self._ambient.session or self._transaction(name)
+
+    @contextmanager
+    def _transaction(self, name: str) -> Iterator[Session]:
         callbacks: list[Callable[[], None]] = []
         with self.dialect.writing():
             self._at(f"{name}:begin")
-            with self._connected() as plain:
-                connection = plain.execution_options(**self.dialect.write_options)
-                connection.begin()
-                session = Session(connection)
+            with self._connected() as connection:
+                self.dialect.begin_writing(connection)
+                session = Session(self.engine, connection)
                 self._ambient.session, self._ambient.callbacks = session, callbacks
                 try:
                     yield session
+                    session.settle()
+                    if session.is_broken:
+                        raise StoreUnavailable("a part of the transaction could not be undone; nothing was changed")
                     if self._ambient.announced:
                         self.dialect.announce(session)
                     self._at(f"{name}:commit")
                 except BaseException:
                     self._ambient.clear()
-                    connection.rollback()
+                    self._roll_back(connection)
                     raise
                 self._ambient.clear()
-                _commit(connection)
+                self._commit(connection)
             self._at(f"{name}:committed")
         for callback in callbacks:
             callback()
@@ -102,39 +105,51 @@ class Database:
         """
         session, told = self._ambient.session, len(self._ambient.callbacks)
         assert session is not None
-        session.execute("SAVEPOINT gnomon_part")
+        if session.batch is not None:
+            session.batch.begin_part()
+        else:
+            session.execute(SAVEPOINT)
         try:
             with self._translated():
                 yield
         except BaseException:
             del self._ambient.callbacks[told:]
-            try:
-                session.execute("ROLLBACK TO SAVEPOINT gnomon_part")
-            except self._driver_error:  # the connection is gone, or the disk is full
-                self._ambient.is_broken = True
+            self._give_up_part(session)
             raise
-        session.execute("RELEASE SAVEPOINT gnomon_part")
+        if session.batch is not None:
+            session.batch.end_part()
+        else:
+            session.execute("RELEASE SAVEPOINT gnomon_part")
+
+    def _give_up_part(self, session: Session) -> None:
+        try:
+            if session.batch is None:
+                session.execute("ROLLBACK TO SAVEPOINT gnomon_part")
+            elif not session.batch.give_up_part():
+                session.settle()
+        except self._driver_error:  # the connection is gone, or the disk is full
+            session.is_broken = True
 
     @property
     def is_broken(self) -> bool:
         """Whether the open transaction can't be committed any more. A row that stayed locked ends only its part."""
-        return self._ambient.is_broken
+        return self._ambient.session is not None and self._ambient.session.is_broken
+
+    def read(self) -> AbstractContextManager[Session]:
+        """Read one consistent state; inside a transaction, or another read, what that sees."""
+        return self._ambient.session or self._ambient.reading or self._read()
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """Read one consistent state; inside a transaction, or another read, what that sees."""
-        open_already = self._ambient.session or self._ambient.reading
-        if open_already is not None:
-            yield open_already
-            return
-        with self._connected() as plain:
-            connection = plain.execution_options(**self.dialect.read_options)
-            with connection.begin():
-                self._ambient.reading = Session(connection)
-                try:
-                    yield self._ambient.reading
-                finally:
-                    self._ambient.reading = None
+    def _read(self) -> Iterator[Session]:
+        with self._connected() as connection:
+            self.dialect.begin_reading(connection)
+            self._ambient.reading = Session(self.engine, connection)
+            try:
+                yield self._ambient.reading
+            finally:
+                self._ambient.reading = None
+                self._roll_back(connection)
+                self.dialect.end_reading(connection)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Tell others only when it is true: call back after the open transaction has committed, or now if none is."""
@@ -157,6 +172,11 @@ class Database:
         self._ambient.announced = True
 
     @property
+    def batch(self) -> Batch | None:
+        """What the open transaction has read ahead, if it has."""
+        return None if self._ambient.session is None else self._ambient.session.batch
+
+    @property
     def in_transaction(self) -> bool:
         """Whether this thread has a transaction open."""
         return self._ambient.session is not None
@@ -167,6 +187,8 @@ class Database:
             return self.clock()
         if not self.dialect.has_clock:
             return datetime.now(UTC)
+        if self.batch is not None:
+            return self.batch.now
         with self.read() as session:
             return self.dialect.now(session)
 
@@ -180,19 +202,36 @@ class Database:
             self.engine.dispose()
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        with self._translated(), self.dialect.working(), self.engine.connect() as plain, self._watched(plain):
-            yield plain
+    def _connected(self) -> Iterator[PoolProxiedConnection]:
+        with self._translated(), self.dialect.working():
+            connection = self.engine.raw_connection()
+            try:
+                yield connection
+            except self._driver_error as error:
+                if self._is_cut(connection, error):
+                    raise StoreUnavailable(_explained(error)) from error
+                raise
+            finally:
+                connection.close()
 
-    @contextmanager
-    def _watched(self, connection: Connection) -> Iterator[None]:
-        """Statements go past SQLAlchemy, so it has to be told when the driver finds the connection cut."""
+    def _is_cut(self, connection: PoolProxiedConnection, error: Exception) -> bool:
+        """Whether the driver has lost the database. The pool has to be told: it gives such a connection to nobody."""
+        if connection.is_valid and self.engine.dialect.is_disconnect(error, connection, None):  # type: ignore[arg-type]
+            connection.invalidate(error)
+        return not connection.is_valid
+
+    def _roll_back(self, connection: PoolProxiedConnection) -> None:
         try:
-            yield
+            connection.rollback()
         except self._driver_error as error:
-            if self.engine.dialect.is_disconnect(error, connection.connection, None):  # type: ignore[arg-type]
-                connection.invalidate(error)
-                raise StoreUnavailable(_explained(error)) from error
+            connection.invalidate(error)
+
+    def _commit(self, connection: PoolProxiedConnection) -> None:
+        try:
+            connection.commit()
+        except self._driver_error as error:
+            if self._is_cut(connection, error):
+                raise CommitUncertain(f"the connection was cut while committing: {_first_line(error)}") from error
             raise
 
     @contextmanager
@@ -236,27 +275,16 @@ class _Ambient(threading.local):
     reading: Session | None = None
     callbacks: list[Callable[[], None]]
     announced = False
-    is_broken = False
 
     def clear(self) -> None:
         self.session = None
         self.callbacks = []
         self.announced = False
-        self.is_broken = False
 
 
 def _call(function: Callable[[], None] | None) -> None:
     if function is not None:
         function()
-
-
-def _commit(connection: Connection) -> None:
-    try:
-        connection.commit()
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise CommitUncertain(f"the connection was cut while committing: {_first_line(error)}") from error
-        raise
 
 
 def _explained(error: Exception) -> str:
@@ -279,4 +307,4 @@ def _explained(error: Exception) -> str:
 
 def _first_line(error: Exception) -> str:
     original = getattr(error, "orig", None) or error
-    return (str(original).strip().splitlines() or [type(original).__name__])[0]
+    return escaped((str(original).strip().splitlines() or [type(original).__name__])[0])

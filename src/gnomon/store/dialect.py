@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from sqlalchemy import PoolProxiedConnection
+
 from gnomon.store.feed import Feed
 from gnomon.store.session import Session
 
@@ -15,19 +17,28 @@ class Dialect(Protocol):
     """One implementation a database, beside this file; the conformance suite holds for all."""
 
     name: str
-    write_options: Mapping[str, Any]
-    read_options: Mapping[str, Any]
     #: Whether the database's own clock counts.
     has_clock: bool
     #: Appended to a SELECT of rows that will be written: other writers pass over them, or wait.
     skip_locked: str
     lock: str
+    #: The same of many, each locked in the order of their ids as Python sorts them.
+    lock_in_order: str
 
     def writing(self) -> AbstractContextManager[None]:
         """Held while this process writes."""
 
     #: What a forked child does with the idle connections of its parent. Closing one may tell the server about it.
     closes_inherited_connections: bool
+
+    def begin_writing(self, connection: PoolProxiedConnection) -> None:
+        """Begin a transaction that writes."""
+
+    def begin_reading(self, connection: PoolProxiedConnection) -> None:
+        """Begin a transaction whose statements all read the same state."""
+
+    def end_reading(self, connection: PoolProxiedConnection) -> None:
+        """It has ended; the connection goes back to where others may take it from."""
 
     def working(self) -> AbstractContextManager[None]:
         """Held while a connection is in use."""

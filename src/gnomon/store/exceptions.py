@@ -49,11 +49,25 @@ class Exceptions:
 
     def ahead(self, job_ids: Sequence[str] | None = None, *, now: datetime) -> dict[str, list[TickException]]:
         """The exceptions of some jobs, or of all, whose due time or new time is still to come, by due time."""
+        batch = self._database.batch
+        if batch is not None and job_ids is not None and batch.holds(job_ids):
+            read_ahead = {
+                job_id: [each for each in batch.exceptions.get(job_id, ()) if each.until > now] for job_id in job_ids
+            }
+            return {job_id: found for job_id, found in read_ahead.items() if found}
         condition, parameters = self._of_jobs(job_ids)
         return self._found(f"e.until > :now {condition}", {**parameters, "now": to_micros(now)})
 
+    def of_jobs(self, job_ids: Sequence[str], *, now: datetime) -> dict[str, list[TickException]]:
+        """The exceptions of some jobs, also those that are over and not forgotten yet, by due time."""
+        condition = self._database.dialect.among("e.job_id", "ids", "text")
+        return self._found(condition, {"ids": self._database.dialect.array(job_ids), "now": to_micros(now)})
+
     def pending(self, job_id: str, *, now: datetime) -> list[TickException]:
         """The exceptions of a job that have not happened, also those whose run waits although its time has come."""
+        batch = self._database.batch
+        if batch is not None and batch.holds([job_id]):
+            return [each for each in batch.exceptions.get(job_id, ()) if each.is_pending and _is_still(each, now)]
         found = self._found("e.job_id = :job_id", {"job_id": job_id, "now": to_micros(now)})
         return [each for each in found.get(job_id, []) if each.is_pending]
 
@@ -136,3 +150,8 @@ class Exceptions:
             return "", {}
         dialect = self._database.dialect
         return f"AND {dialect.among('e.job_id', 'ids', 'text')}", {"ids": dialect.array(job_ids)}
+
+
+def _is_still(exception: TickException, now: datetime) -> bool:
+    """A skip whose time has come since it was read has happened."""
+    return exception.action is not Action.SKIP or exception.scheduled_at > now

@@ -1,17 +1,17 @@
 """Changes made at the same time share one commit: the disk is waited for once a group, not once a change.
 
-Each is in a savepoint of its own, so one that is refused leaves no trace and the others stand.
+Each is a part of its own, so one that is refused leaves no trace and the others stand.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from gnomon.errors import StoreUnavailable
+from gnomon.store.batch import Batch
 from gnomon.store.database import Database
 
 _Value = TypeVar("_Value")
@@ -27,15 +27,19 @@ class GroupCommit:
     appoints the next of those who came meanwhile.
     """
 
-    def __init__(self, database: Database, name: str) -> None:
+    def __init__(self, database: Database, name: str, read_ahead: Callable[[list[str]], Batch]) -> None:
         self._database = database
         self._name = name
+        #: Locks the rows of these keys, and reads what changes of them will ask for.
+        self._read_ahead = read_ahead
         self._start_anew()
         # A thread of the parent may be leading, and no thread of a forked child ever will be told.
         database.in_child(self._start_anew)
 
     def _start_anew(self) -> None:
         self._guard = threading.Lock()
+        #: Told when as many are waiting as last time.
+        self._gathered = threading.Condition(self._guard)
         self._waiting: deque[_Work] = deque()
         self._is_led = False
         self._size = 1
@@ -52,6 +56,8 @@ class GroupCommit:
         mine = _Work(key, work)
         with self._guard:
             self._waiting.append(mine)
+            if len(self._waiting) == self._size:
+                self._gathered.notify()
             leads, self._is_led = not self._is_led, True
         if not leads:
             try:
@@ -69,9 +75,9 @@ class GroupCommit:
     def _lead(self, mine: _Work) -> None:
         group: list[_Work] = []
         try:
-            if len(self._waiting) < self._size:
-                time.sleep(_GATHER_SECONDS)
             with self._guard:
+                if len(self._waiting) < self._size:
+                    self._gathered.wait(_GATHER_SECONDS)
                 group.extend(self._waiting)
                 self._waiting.clear()
             self._carry_out(group)
@@ -102,9 +108,10 @@ class GroupCommit:
 
     def _carry_out(self, group: list[_Work]) -> None:
         try:
-            with self._database.transaction(self._name):
-                for work in sorted(group, key=lambda work: work.key):
-                    work.carry_out(self._database)
+            if len(group) == 1:
+                self._alone(group[0])
+            else:
+                self._together(sorted(group, key=lambda work: work.key))
         except Exception as error:
             for work in group:
                 work.error = work.error or error
@@ -112,6 +119,40 @@ class GroupCommit:
             for work in group:
                 work.error = work.error or StoreUnavailable(f"the thread that was writing it was ended by {error!r}")
             raise
+
+    def _alone(self, work: _Work) -> None:
+        with self._database.transaction(self._name) as session:
+            session.batch = self._read_ahead([work.key])
+            work.value = work.work()
+
+    def _together(self, group: list[_Work]) -> None:
+        is_written = False
+        try:
+            with self._database.transaction(self._name) as session:
+                session.batch = self._read_ahead_unless_locked([work.key for work in group])
+                for work in group:
+                    work.carry_out(self._database)
+                session.settle()
+                is_written = True
+        except StoreUnavailable:
+            raise
+        except Exception:
+            if is_written:
+                raise
+            # The database refuses something that one of them says, and nobody knows which.
+            for work in group:
+                work.error = None
+                self._carry_out([work])
+
+    def _read_ahead_unless_locked(self, keys: list[str]) -> Batch | None:
+        """A row that somebody else keeps locked is no reason that the others of the group should fail."""
+        try:
+            with self._database.savepoint():
+                return self._read_ahead(keys)
+        except StoreUnavailable:
+            if self._database.is_broken:
+                raise
+            return None
 
 
 class _Work:

@@ -33,7 +33,7 @@ def holds_jobs(database: Database) -> bool:
     if database.dialect.name != "sqlite":
         return True
     with database.read() as session:
-        names = set(inspect(session.connection).get_table_names())
+        names = set(inspect(session.connection()).get_table_names())
     return bool(names & {VERSION_TABLE, jobs.name})
 
 

@@ -6,14 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from gnomon.domain.ledger import Finish, Line, Piece, WaitingRun
+from gnomon.domain.ledger import Finish, Line, Piece, Settled, WaitingRun
 from gnomon.domain.run import Cause, Run, RunState
+from gnomon.domain.steering import cancelled_by
 from gnomon.domain.times import from_micros, to_micros
+from gnomon.store.attempts import keep_attempts
 from gnomon.store.database import Database
+from gnomon.store.session import Session
 
-_RUN_COLUMNS = (
+RUN_COLUMNS = (
     "id, job_id, scheduled_at, state, cause, attempt, node, not_before, created_at, started_at, finished_at, "
-    "covers, covers_until, error, progress_done, progress_total"
+    "covers, covers_until, error, progress_done, progress_total, cancel_requested_at, cancel_requested_by"
 )
 #: The condition of the partial index, to the letter: SQLite does not see that ``state = 'queued'`` implies it.
 _ACTIVE = "state IN ('queued', 'running')"
@@ -135,7 +138,10 @@ class Ledger:
             return set(session.execute(statement, parameters).scalars())
 
     def finish(self, finishes: Sequence[Finish], *, at: datetime) -> int:
-        """Record what became of attempts. Returns how many still belonged to the node that says so."""
+        """Record what became of attempts. Returns how many still belonged to the node that says so.
+
+        An attempt that another shall follow is kept beside the run; where somebody has asked the run to end, none does.
+        """
         dialect = self._database.dialect
         now = to_micros(at)
         source = dialect.rows(
@@ -159,25 +165,54 @@ class Ledger:
             f"node = r.next_node FROM {source} AS r WHERE gnomon_runs.id = r.id AND gnomon_runs.node = r.node "
             "AND gnomon_runs.attempt = r.attempt AND gnomon_runs.state = 'running'"
         )
-        rows = [
-            (
-                finish.run_id,
-                finish.node,
-                finish.attempt,
-                finish.state.value,
-                finish.error,
-                finish.next_attempt,
-                None if finish.not_before is None else to_micros(finish.not_before),
-                None if finish.state is RunState.QUEUED else now,
-                None if finish.state is RunState.QUEUED else finish.node,
-            )
-            for finish in finishes
-        ]
+        is_any_again = any(finish.state is RunState.QUEUED for finish in finishes)
         with self._database.transaction("record") as session:
+            if is_any_again:
+                finishes = self._before_the_next(session, finishes, now)
+            rows = [
+                (
+                    finish.run_id,
+                    finish.node,
+                    finish.attempt,
+                    finish.state.value,
+                    finish.error,
+                    finish.next_attempt,
+                    None if finish.not_before is None else to_micros(finish.not_before),
+                    None if finish.state is RunState.QUEUED else now,
+                    None if finish.state is RunState.QUEUED else finish.node,
+                )
+                for finish in finishes
+            ]
             written = session.execute(statement, {"rows": dialect.table(rows)}).rowcount
-            if any(finish.state is RunState.QUEUED for finish in finishes):
+            if is_any_again:
                 self._database.announce()
             return written
+
+    def _before_the_next(self, session: Session, finishes: Sequence[Finish], now: int) -> list[Finish]:
+        """Keep the attempts that others follow; end the runs of those that somebody has asked to end."""
+        dialect = self._database.dialect
+        again = {
+            (finish.run_id, finish.node, finish.attempt): finish
+            for finish in finishes
+            if finish.state is RunState.QUEUED
+        }
+        # Locked, so that no request comes between this look and the end of the attempt.
+        statement = (
+            "SELECT id, node, attempt, started_at, cancel_requested_at IS NOT NULL, cancel_requested_by "
+            f"FROM gnomon_runs WHERE {dialect.among('id', 'ids', 'bigint')} AND state = 'running' {dialect.lock}"
+        )
+        kept, ended = [], {}
+        for row in session.execute(statement, {"ids": dialect.array([run_id for run_id, _, _ in again])}):
+            finish = again.get((row[0], row[1], row[2]))
+            if finish is None:
+                continue
+            if row[4]:
+                error = cancelled_by(row[5], finish.error)
+                ended[finish.run_id] = Finish(*finish[:3], RunState.CANCELLED, error, finish.attempt, None)
+            else:
+                kept.append((row[0], row[2], row[1], row[3], now, finish.outcome.value, finish.error))
+        keep_attempts(session, kept)
+        return [ended.get(finish.run_id, finish) for finish in finishes]
 
     def refuse(
         self,
@@ -264,27 +299,51 @@ class Ledger:
         with self._database.read() as session:
             return list(session.execute(statement).scalars())
 
-    def lose_running(self, node: str, *, at: datetime, error: str) -> tuple[int, int]:
+    def lose_running(self, node: str, *, at: datetime, error: str) -> Settled:
         """Settle the running runs of a dead node: ``lost``, or queued again where declared ``rerun_lost``.
 
-        Returns how many were lost, and how many will run again.
+        Those that somebody has asked to end are ``cancelled``, and don't run again; how far they came, nobody knows.
         """
-        running = f"SELECT id FROM gnomon_runs WHERE {_ACTIVE} AND state = 'running' AND node = :node"
-        locking = self._database.dialect.skip_locked
-        again = (
-            "UPDATE gnomon_runs SET state = 'queued', node = NULL, attempt = attempt + 1, error = :error, "
-            f"started_at = NULL WHERE id IN ({running} AND rerun_lost {locking})"
+        dialect = self._database.dialect
+        running = (
+            "SELECT id, attempt, started_at, rerun_lost, cancel_requested_at IS NOT NULL, cancel_requested_by "
+            f"FROM gnomon_runs WHERE {_ACTIVE} AND state = 'running' AND node = :node {dialect.skip_locked}"
         )
-        lost = (
-            "UPDATE gnomon_runs SET state = 'lost', finished_at = :at, error = :error "
-            f"WHERE id IN ({running} AND NOT rerun_lost {locking})"
-        )
+        now = to_micros(at)
         with self._database.transaction("sweep") as session:
-            repeated = session.execute(again, {"node": node, "error": error}).rowcount
-            count = session.execute(lost, {"node": node, "error": error, "at": to_micros(at)}).rowcount
-            if repeated:
-                self._database.announce()
-        return count, repeated
+            kept, ended = [], []
+            repeated = cancelled = 0
+            for row in session.execute(running, {"node": node}):
+                if row[4]:
+                    cancelled += 1
+                    ended.append((row[0], RunState.CANCELLED.value, cancelled_by(row[5], error)))
+                elif row[3]:
+                    repeated += 1
+                    kept.append((row[0], row[1], node, row[2], now, RunState.LOST.value, error))
+                else:
+                    ended.append((row[0], RunState.LOST.value, error))
+            if kept:
+                self._repeat(session, node, kept, error)
+            if ended:
+                source = dialect.rows("rows", {"id": "bigint", "state": "text", "error": "text"})
+                statement = (
+                    f"UPDATE gnomon_runs SET state = r.state, finished_at = :at, error = r.error FROM {source} AS r "
+                    "WHERE gnomon_runs.id = r.id AND gnomon_runs.node = :node AND gnomon_runs.state = 'running'"
+                )
+                session.execute(statement, {"rows": dialect.table(ended), "node": node, "at": now})
+        return Settled(len(ended) - cancelled, repeated, cancelled)
+
+    def _repeat(self, session: Session, node: str, attempts: Sequence[tuple[Any, ...]], error: str) -> None:
+        """Queue running runs of a node again."""
+        dialect = self._database.dialect
+        keep_attempts(session, attempts)
+        statement = (
+            "UPDATE gnomon_runs SET state = 'queued', node = NULL, attempt = attempt + 1, error = :error, "
+            f"started_at = NULL WHERE {dialect.among('id', 'ids', 'bigint')} AND state = 'running' AND node = :node"
+        )
+        ids = dialect.array([attempt[0] for attempt in attempts])
+        session.execute(statement, {"ids": ids, "node": node, "error": error})
+        self._database.announce()
 
     # -- reading
 
@@ -317,6 +376,9 @@ class Ledger:
 
         A line that was written ahead, and has not happened, is no run yet.
         """
+        batch = self._database.batch
+        if batch is not None and job_ids is not None and batch.holds(job_ids):
+            return {job_id: batch.last_runs[job_id] for job_id in job_ids if job_id in batch.last_runs}
         found = self._last_runs(job_ids, "")
         ahead = [run.job_id for run in found.values() if run.cause is Cause.EXCEPTION and _may_be_ahead(run)]
         if ahead:
@@ -386,22 +448,25 @@ class Ledger:
             return 0
         chosen = {"ids": dialect.array(ids)}
         with self._database.transaction("prune") as session:
-            session.execute((f"DELETE FROM gnomon_output WHERE {dialect.among('run_id', 'ids', 'bigint')}"), chosen)
+            for beside in ("gnomon_output", "gnomon_attempts"):
+                session.execute(f"DELETE FROM {beside} WHERE {dialect.among('run_id', 'ids', 'bigint')}", chosen)
             return session.execute(
                 (f"DELETE FROM gnomon_runs WHERE {dialect.among('id', 'ids', 'bigint')}"), chosen
             ).rowcount
 
     def _runs(self, rest: str, parameters: Mapping[str, Any]) -> list[Run]:
         with self._database.read() as session:
-            rows = session.execute((f"SELECT {_RUN_COLUMNS} FROM gnomon_runs {rest}"), parameters).all()
-        return [_run(row) for row in rows]
+            rows = session.execute((f"SELECT {RUN_COLUMNS} FROM gnomon_runs {rest}"), parameters).all()
+        return [run_of(row) for row in rows]
 
 
 def _may_be_ahead(run: Run) -> bool:
     return run.state in {RunState.SKIPPED, RunState.QUEUED}
 
 
-def _run(row: Any) -> Run:
+def run_of(row: Any) -> Run:
+    """A run from a row of ``RUN_COLUMNS``."""
+
     def moment(micros: int | None) -> datetime | None:
         return None if micros is None else from_micros(micros)
 
@@ -422,4 +487,6 @@ def _run(row: Any) -> Run:
         error=row[13],
         progress_done=row[14],
         progress_total=row[15],
+        cancel_requested_at=moment(row[16]),
+        cancel_requested_by=row[17],
     )

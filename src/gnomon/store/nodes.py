@@ -76,7 +76,8 @@ class Nodes:
 
     def _nodes(self, rest: str, parameters: dict[str, Any]) -> list[Node]:
         statement = (
-            f"SELECT id, host, pid, version, manifest, started_at, seen_at, beat, state FROM gnomon_nodes {rest}"
+            "SELECT id, host, pid, version, manifest, started_at, seen_at, beat, state, health "
+            f"FROM gnomon_nodes {rest}"
         )
         with self._database.read() as session:
             return [
@@ -90,6 +91,7 @@ class Nodes:
                     seen_at=from_micros(row[6]),
                     beat=row[7],
                     state=row[8],
+                    health=json.loads(row[9]),
                 )
                 for row in session.execute(statement, parameters)
             ]
@@ -97,6 +99,9 @@ class Nodes:
     def manifest(self) -> Manifest | None:
         """What living nodes have code for; where none lives, what the node seen last had; ``None`` where there never
         was one."""
+        batch = self._database.batch
+        if batch is not None:
+            return batch.manifest
         statement = (
             "SELECT manifest FROM gnomon_nodes WHERE state = 'alive' OR id = "
             "(SELECT id FROM gnomon_nodes WHERE NOT EXISTS (SELECT 1 FROM gnomon_nodes WHERE state = 'alive') "
@@ -105,6 +110,13 @@ class Nodes:
         with self._database.read() as session:
             digests = set(session.execute(statement).scalars())
             return self._merged(frozenset(digests)) if digests else None
+
+    def manifest_of(self, digest: str) -> Manifest:
+        """What a node's digest stands for; nothing where that is not known any more."""
+        statement = "SELECT content FROM gnomon_manifests WHERE digest = :digest"
+        with self._database.read() as session:
+            content = session.execute(statement, {"digest": digest}).scalar()
+        return Manifest() if content is None else Manifest.from_json(content)
 
     def _merged(self, digests: frozenset[str]) -> Manifest:
         """A set is named by its digest, so what was read once stays true."""

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, PoolProxiedConnection, create_engine
 
+from gnomon.errors import escaped
 from gnomon.store.feed import Feed
 from gnomon.store.session import Session
 
@@ -22,6 +23,9 @@ CHANNEL = "gnomon"
 _ALONE = 7_410_300_623
 #: How long the feed waits for a notification before it looks whether it should end.
 _WAIT_SECONDS = 0.5
+
+#: ``psycopg.IsolationLevel``; the driver may not be installed.
+_REPEATABLE_READ = 3
 
 _RUN_TYPES = {
     "id": "bigint",
@@ -63,12 +67,10 @@ class PostgresqlDialect:
     """Rows are locked, not the database: ``SKIP LOCKED`` lets nodes claim side by side."""
 
     name = "postgresql"
-    write_options: Mapping[str, Any] = {}
-    #: Several statements read one state.
-    read_options: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ"}
     has_clock = True
     skip_locked = "FOR UPDATE SKIP LOCKED"
     lock = "FOR UPDATE"
+    lock_in_order = 'ORDER BY id COLLATE "C" FOR UPDATE'
     closes_inherited_connections = False
 
     def __init__(self, engine: Engine) -> None:
@@ -77,6 +79,18 @@ class PostgresqlDialect:
     @contextmanager
     def writing(self) -> Iterator[None]:
         yield
+
+    def begin_writing(self, connection: PoolProxiedConnection) -> None:
+        """The driver does, with the first statement."""
+
+    def begin_reading(self, connection: PoolProxiedConnection) -> None:
+        driver: Any = connection.driver_connection
+        driver.isolation_level = _REPEATABLE_READ
+
+    def end_reading(self, connection: PoolProxiedConnection) -> None:
+        if connection.is_valid:
+            driver: Any = connection.driver_connection
+            driver.isolation_level = None
 
     def working(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -166,7 +180,7 @@ class NotificationFeed:
             try:
                 self._listen(hint)
             except Exception as error:  # whatever the driver raises when a server goes away
-                logger.warning("the change feed lost the database, reconnecting: %s", str(error).strip())
+                logger.warning("the change feed lost the database, reconnecting: %s", escaped(error))
                 self._stopped.wait(1)
 
     def _listen(self, hint: Callable[[], None]) -> None:

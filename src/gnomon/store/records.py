@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from gnomon.domain.adoption import ADOPT
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.override import Override
 from gnomon.domain.schedule import StoredDeclaration, version_of
@@ -26,6 +27,9 @@ class Records:
 
     def declarations(self, job_ids: Sequence[str] | None = None) -> dict[str, StoredDeclaration]:
         """What is stored of the declarations, of some jobs or of all."""
+        batch = self._database.batch
+        if batch is not None and job_ids is not None and batch.holds(job_ids):
+            return {job_id: batch.declarations[job_id] for job_id in job_ids if job_id in batch.declarations}
         condition, parameters = self._of_jobs(job_ids)
         statement = f"SELECT job_id, base, token, declared_at, superseded FROM gnomon_declarations {condition}"
         with self._database.read() as session:
@@ -66,11 +70,20 @@ class Records:
     def remember_token(self, job_id: str, token: str) -> None:
         """Gnomon wrote this schedule itself."""
         statement = "UPDATE gnomon_declarations SET token = :token WHERE job_id = :job_id"
+        values = {"job_id": job_id, "token": token}
+        batch = self._database.batch
+        if batch is not None and job_id in batch.declarations:
+            batch.declarations[job_id] = batch.declarations[job_id]._replace(token=token)
+            batch.write(statement, values)
+            return
         with self._database.transaction("change") as session:
-            session.execute(statement, {"job_id": job_id, "token": token})
+            session.execute(statement, values)
 
     def overrides(self, job_ids: Sequence[str] | None = None) -> dict[str, dict[str, Override]]:
         """Overrides by job and field."""
+        batch = self._database.batch
+        if batch is not None and job_ids is not None and batch.holds(job_ids):
+            return {job_id: dict(batch.overrides[job_id]) for job_id in job_ids if job_id in batch.overrides}
         condition, parameters = self._of_jobs(job_ids)
         statement = (
             "SELECT job_id, field, value, base, actor, origin, reason, changed_at, expires_at "
@@ -110,6 +123,11 @@ class Records:
             "changed_at": to_micros(override.changed_at),
             "expires_at": None if override.expires_at is None else to_micros(override.expires_at),
         }
+        batch = self._database.batch
+        if batch is not None and override.job_id in batch.rows:
+            batch.overrides.setdefault(override.job_id, {})[override.field] = override
+            batch.write(statement, values)
+            return
         with self._database.transaction("change") as session:
             session.execute(statement, values)
 
@@ -156,8 +174,8 @@ class Records:
     def log(self, change: Change) -> None:
         """Write a line of the audit log."""
         statement = (
-            "INSERT INTO gnomon_changes (key, job_id, at, actor, origin, action, before, after, reason, token) "
-            "VALUES (:key, :job_id, :at, :actor, :origin, :action, :before, :after, :reason, :token)"
+            "INSERT INTO gnomon_changes (key, job_id, at, actor, origin, action, before, after, reason, token, "
+            "run_id) VALUES (:key, :job_id, :at, :actor, :origin, :action, :before, :after, :reason, :token, :run_id)"
         )
         values = {
             "key": change.key,
@@ -170,7 +188,12 @@ class Records:
             "after": _json(change.after),
             "reason": change.author.reason,
             "token": change.token,
+            "run_id": change.run_id,
         }
+        batch = self._database.batch
+        if batch is not None:
+            batch.write(statement, values)
+            return
         with self._database.transaction("change") as session:
             session.execute(statement, values)
 
@@ -188,15 +211,18 @@ class Records:
         since: datetime | None = None,
         until: datetime | None = None,
         before: int | None = None,
+        after: int | None = None,
         limit: int = 50,
     ) -> list[Change]:
-        """The audit log, newest first. ``since`` and ``until`` are inclusive; ``before`` is an id to page on from."""
+        """The audit log, newest first. ``since`` and ``until`` are inclusive; ``before`` is an id to page on from,
+        ``after`` one that was seen."""
         narrowing: dict[str, tuple[str, Any]] = {
             "job_id": ("job_id = :job_id", job_id),
             "actor": ("actor = :actor", actor),
             "since": ("at >= :since", None if since is None else to_micros(since)),
             "until": ("at <= :until", None if until is None else to_micros(until)),
             "before": ("id < :before", before),
+            "after": ("id > :after", after),
         }
         asked = {name: both for name, both in narrowing.items() if both[1] is not None}
         where = f"WHERE {' AND '.join(condition for condition, _ in asked.values())}" if asked else ""
@@ -207,6 +233,10 @@ class Records:
         """One line of the audit log."""
         found = self._changes("WHERE id = :id", {"id": change_id})
         return found[0] if found else None
+
+    def changes_of_run(self, run_id: int) -> list[Change]:
+        """What somebody did to a run, oldest first."""
+        return self._changes("WHERE run_id = :run_id ORDER BY id", {"run_id": run_id})
 
     def changes_after(self, job_id: str, token: str) -> list[Change] | None:
         """What was changed since the schedule of a job had a token, oldest first; ``None`` if it never had, as far back
@@ -223,7 +253,7 @@ class Records:
 
     def _changes(self, rest: str, parameters: dict[str, Any]) -> list[Change]:
         statement = (
-            "SELECT id, key, job_id, at, actor, origin, action, before, after, reason, token "
+            "SELECT id, key, job_id, at, actor, origin, action, before, after, reason, token, run_id "
             f"FROM gnomon_changes {rest}"
         )
         with self._database.read() as session:
@@ -238,9 +268,17 @@ class Records:
                     before=orjson.loads(row[7]),
                     after=orjson.loads(row[8]),
                     token=row[10],
+                    run_id=row[11],
                 )
                 for row in session.execute(statement, parameters)
             ]
+
+    def adopted(self) -> dict[str, str]:
+        """Ids of the jobs that were adopted, with the table that they stood in."""
+        statement = "SELECT job_id, after FROM gnomon_changes WHERE action = :action ORDER BY id"
+        with self._database.read() as session:
+            found = session.execute(statement, {"action": ADOPT}).all()
+        return {job_id: str(orjson.loads(after).get("table")) for job_id, after in found}
 
     def _of_jobs(self, job_ids: Sequence[str] | None) -> tuple[str, dict[str, Any]]:
         if job_ids is None:

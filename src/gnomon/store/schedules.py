@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import inspect
@@ -10,6 +10,7 @@ from sqlalchemy import inspect
 from gnomon.domain.schedule import DeclaredRow, JobRow
 from gnomon.domain.times import to_seconds
 from gnomon.store.database import Database
+from gnomon.store.session import Session
 from gnomon.store.tables import jobs
 
 _INSERT = (
@@ -28,10 +29,10 @@ class Schedules:
         """Make the table as APScheduler makes it, if there is none."""
         with self._database.read() as session:
             # Callers hold locks of APScheduler's, which writers wait for: look before waiting to write.
-            if inspect(session.connection).has_table(jobs.name):
+            if inspect(session.connection()).has_table(jobs.name):
                 return
         with self._database.transaction("create") as session:
-            jobs.create(session.connection, checkfirst=True)
+            jobs.create(session.connection(), checkfirst=True)
 
     def due(self, now: datetime, *, exclude: Collection[str], limit: int) -> list[JobRow]:
         """Rows due at ``now``, the longest overdue first. In a transaction they are locked, passing over those that
@@ -92,6 +93,18 @@ class Schedules:
         """One row, that nobody else can write until the open transaction ends."""
         return self._one(job_id, lock=self._database.dialect.lock)
 
+    def lock_all(self, job_ids: Sequence[str]) -> dict[str, JobRow | None]:
+        """Several rows by id, as by ``lock``, in the order of their ids; ``None`` for those that there are not."""
+        dialect = self._database.dialect
+        statement = (
+            f"SELECT id, next_run_time, job_state FROM apscheduler_jobs WHERE {dialect.among('id', 'ids', 'text')} "
+            f"{dialect.lock_in_order}"
+        )
+        found: dict[str, JobRow | None] = dict.fromkeys(job_ids)
+        with self._database.read() as session:
+            rows = session.execute(statement, {"ids": dialect.array(job_ids)})
+            return found | {row[0]: JobRow._make(row) for row in rows}
+
     def some(self, job_ids: Sequence[str]) -> dict[str, JobRow]:
         """Several rows by id."""
         dialect = self._database.dialect
@@ -121,6 +134,29 @@ class Schedules:
         with self._database.read() as session:
             return list(map(DeclaredRow._make, session.execute(statement)))
 
+    def page_by_time(self, after: tuple[float, str] | None, *, limit: int) -> list[DeclaredRow]:
+        """Rows that have a next run time with their declarations, by that and id, from after the given ones."""
+        condition = "AND (j.next_run_time, j.id) > (:after_time, :after_id)" if after is not None else ""
+        rest = f"WHERE j.next_run_time IS NOT NULL {condition} ORDER BY j.next_run_time, j.id"
+        values = {} if after is None else {"after_time": after[0], "after_id": after[1]}
+        return self._declared(rest, values, limit)
+
+    def page_without_time(self, after: str, *, limit: int) -> list[DeclaredRow]:
+        """Rows without a next run time with their declarations, by id, from after the given one."""
+        return self._declared("WHERE j.next_run_time IS NULL AND j.id > :after ORDER BY j.id", {"after": after}, limit)
+
+    def page_by_id(self, after: str, *, limit: int) -> list[DeclaredRow]:
+        """Rows with their declarations by id, from after the given one."""
+        return self._declared("WHERE j.id > :after ORDER BY j.id", {"after": after}, limit)
+
+    def _declared(self, rest: str, parameters: Mapping[str, object], limit: int) -> list[DeclaredRow]:
+        statement = (
+            "SELECT j.id, j.next_run_time, j.job_state, d.base, d.token FROM apscheduler_jobs j "
+            f"LEFT JOIN gnomon_declarations d ON d.job_id = j.id {rest} LIMIT :limit"
+        )
+        with self._database.read() as session:
+            return list(map(DeclaredRow._make, session.execute(statement, {**parameters, "limit": limit})))
+
     def declared_page(self, after: str, *, limit: int) -> list[DeclaredRow]:
         """Rows with their declarations by id, from after the given one. For going through all without holding all."""
         statement = (
@@ -135,11 +171,42 @@ class Schedules:
         with self._database.read() as session:
             return set(session.execute("SELECT id FROM apscheduler_jobs").scalars())
 
+    def rows_of(self, table: str) -> list[JobRow]:
+        """Every row of another table of APScheduler's shape, ``name`` or ``schema.name``; in the order of ``all``."""
+        with self._database.read() as session:
+            statement = (
+                f"SELECT id, next_run_time, job_state FROM {_quoted(session, table)} "
+                "ORDER BY next_run_time IS NULL, next_run_time, id"
+            )
+            return list(map(JobRow._make, session.execute(statement)))
+
+    def copy_from(self, table: str, job_ids: Sequence[str]) -> int:
+        """Copy rows of such a table into this one, byte for byte. Ids that exist are passed over; returns how many
+        went in."""
+        among = self._database.dialect.among("id", "ids", "text")
+        with self._database.transaction("copy") as session:
+            statement = (
+                "INSERT INTO apscheduler_jobs (id, next_run_time, job_state) "
+                f"SELECT id, next_run_time, job_state FROM {_quoted(session, table)} WHERE {among} "
+                "ON CONFLICT (id) DO NOTHING"
+            )
+            copied = session.execute(statement, {"ids": self._database.dialect.array(job_ids)}).rowcount
+            self._database.announce()
+            return int(copied)
+
     def insert(self, job_id: str, next_run_time: datetime | None, job_state: bytes) -> bool:
         """Add a row; ``False`` if the id exists."""
         values = {"id": job_id, "next_run_time": _seconds(next_run_time), "job_state": job_state}
         with self._database.transaction("insert") as session:
             inserted = session.execute(_INSERT, values).rowcount == 1
+            if inserted:
+                self._database.announce()
+            return inserted
+
+    def restore(self, row: JobRow) -> bool:
+        """Add a row as it was; ``False`` if the id exists."""
+        with self._database.transaction("insert") as session:
+            inserted = session.execute(_INSERT, row._asdict()).rowcount == 1
             if inserted:
                 self._database.announce()
             return inserted
@@ -156,6 +223,15 @@ class Schedules:
             "job_state": job_state,
             "old_state": row.job_state,
         }
+        batch = self._database.batch
+        held = None if batch is None else batch.rows.get(row.id)
+        if batch is not None and held is not None:
+            if held.job_state != row.job_state:
+                return False
+            batch.rows[row.id] = JobRow(row.id, _seconds(next_run_time), job_state)
+            batch.write(statement, values)
+            self._database.announce()
+            return True
         with self._database.transaction("replace") as session:
             replaced = session.execute(statement, values).rowcount == 1
             if replaced:
@@ -182,10 +258,20 @@ class Schedules:
             return self._database.dialect.advance_jobs(session, values)
 
     def _one(self, job_id: str, lock: str) -> JobRow | None:
+        batch = self._database.batch
+        if batch is not None and job_id in batch.rows:
+            return batch.rows[job_id]
         statement = f"SELECT id, next_run_time, job_state FROM apscheduler_jobs WHERE id = :id {lock}"
         with self._database.read() as session:
             row = session.execute(statement, {"id": job_id}).one_or_none()
         return None if row is None else JobRow._make(row)
+
+
+def _quoted(session: Session, table: str) -> str:
+    """The name of a table as SQL; what stands before a dot is a schema, where there are any."""
+    dialect = session.connection().dialect
+    parts = [table] if dialect.name == "sqlite" else table.split(".", 1)
+    return ".".join(dialect.identifier_preparer.quote_identifier(part) for part in parts)
 
 
 def _seconds(moment: datetime | None) -> float | None:

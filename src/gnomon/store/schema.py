@@ -39,7 +39,7 @@ def ensure(database: Database, *, shown_url: str) -> None:
 def version(database: Database) -> str | None:
     """The revision that the tables stand at; ``None`` before the first."""
     with database.read() as session:
-        if not inspect(session.connection).has_table(VERSION_TABLE):
+        if not inspect(session.connection()).has_table(VERSION_TABLE):
             return None
         found: str | None = session.execute(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
         return found
@@ -58,7 +58,7 @@ def upgrade(database: Database, *, shown_url: str) -> str:
         if database.dialect.name == "postgresql":
             session.execute("SELECT pg_advisory_xact_lock(:key)", {"key": _ADVISORY_LOCK})
         _refuse_newer(version(database), shown_url)
-        config.attributes["connection"] = session.connection
+        config.attributes["connection"] = session.connection()
         command.upgrade(config, "head")
     return HEAD
 

@@ -1,6 +1,6 @@
-"""What statements are executed on: the driver's cursor, inside a connection and transaction of SQLAlchemy's.
+"""What statements are executed on: the driver's cursor, on a connection of SQLAlchemy's pool.
 
-SQLAlchemy keeps engines, pools and transactions; its statement and result machinery takes ten times as long as SQLite
+SQLAlchemy keeps engines and pools; its transaction, statement and result machinery takes ten times as long as SQLite
 takes to execute one of these small statements, and half of what a fire or a change costs (docs/decisions).
 """
 
@@ -11,23 +11,46 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, PoolProxiedConnection
+
+from gnomon.store.batch import Batch
 
 _NAMED = re.compile(r"(?<!:):([a-z_]+)")
 
 
 class Session:
-    """A connection in a transaction. ``connection`` is SQLAlchemy's, for what is not hot."""
+    """A connection in a transaction.
 
-    __slots__ = ("_pooled", "_pyformat", "connection")
+    ``batch`` holds what was read ahead and what waits to be written, until the next statement. ``is_broken`` says that
+    the transaction can't be committed any more.
+    """
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._pooled = connection.connection
-        self._pyformat = connection.dialect.paramstyle == "pyformat"
+    __slots__ = ("_engine", "_pooled", "_pyformat", "batch", "is_broken")
+
+    def __init__(self, engine: Engine, pooled: PoolProxiedConnection) -> None:
+        self._engine = engine
+        self._pooled = pooled
+        self._pyformat = engine.dialect.paramstyle == "pyformat"
+        self.batch: Batch | None = None
+        self.is_broken = False
+
+    def __enter__(self) -> Session:
+        """Join: what is done within belongs to this transaction, which goes on afterwards."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Whoever began it ends it."""
+
+    def connection(self) -> Connection:
+        """SQLAlchemy's, in the same transaction; for what is not hot. Nobody ends it, nor the transaction by it."""
+        connection = Connection(self._engine, self._pooled)
+        connection.begin()
+        return connection
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Result:
         """Execute a statement with ``:named`` parameters."""
+        if self.batch is not None:
+            self.settle()
         cursor = self._pooled.cursor()
         if self._pyformat:
             cursor.execute(_pyformat(statement), parameters or {})
@@ -41,6 +64,8 @@ class Session:
 
     def execute_as_written(self, statement: str, parameters: Any, *, many: bool = False) -> int:
         """Execute a statement in the driver's own parameter style. Returns how many rows it touched."""
+        if self.batch is not None:
+            self.settle()
         cursor = self._pooled.cursor()
         try:
             if many:
@@ -50,6 +75,17 @@ class Session:
             return int(cursor.rowcount)
         finally:
             cursor.close()
+
+    def settle(self) -> None:
+        """Write what is gathered, if anything is: the end of the batch."""
+        batch, self.batch = self.batch, None
+        if batch is None:
+            return
+        try:
+            batch.settle(self)
+        except BaseException:
+            self.is_broken = True
+            raise
 
 
 class Result:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event
+from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine, event
 
-from gnomon.errors import StoreUnavailable
+from gnomon.errors import StoreUnavailable, escaped
 from gnomon.store.feed import Feed
 from gnomon.store.fork_gate import ForkGate
 from gnomon.store.session import Session
@@ -31,7 +34,9 @@ INSERTED_RUN_COLUMNS = (
 
 def make_engine(url: URL, lock_timeout: float) -> Engine:
     """An engine whose connections are in WAL mode and survive a loss of power (``synchronous=FULL``)."""
-    engine = create_engine(url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60)
+    engine = create_engine(
+        url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60, pool_use_lifo=True
+    )
 
     def configure(connection: Any, _record: object) -> None:
         # The driver must not begin transactions by itself: it would begin them deferred.
@@ -43,12 +48,20 @@ def make_engine(url: URL, lock_timeout: float) -> Engine:
         cursor.execute("PRAGMA cache_size=-32768")
         cursor.close()
 
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("gnomon_begin", "BEGIN"))
-
     event.listen(engine, "connect", configure)
-    event.listen(engine, "begin", begin)
     return engine
+
+
+def make_reading_engine(url: URL, lock_timeout: float) -> Engine:
+    """An engine that cannot change the file: not even its journal mode, as the ordinary one does."""
+    file = quote(str(Path(str(url.database)).absolute()))
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{file}?mode=ro", uri=True, timeout=lock_timeout, isolation_level=None, check_same_thread=False
+        )
+
+    return create_engine("sqlite+pysqlite://", creator=connect, poolclass=QueuePool)
 
 
 class SqliteDialect:
@@ -57,11 +70,10 @@ class SqliteDialect:
     long the time-out."""
 
     name = "sqlite"
-    write_options: Mapping[str, Any] = {"gnomon_begin": "BEGIN IMMEDIATE"}
-    read_options: Mapping[str, Any] = {}
     has_clock = False
     skip_locked = ""
     lock = ""
+    lock_in_order = ""
 
     # Here, they would count as connections of the child that hold the parent's locks.
     closes_inherited_connections = True
@@ -83,6 +95,15 @@ class SqliteDialect:
             yield
         finally:
             self._lock.release()
+
+    def begin_writing(self, connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute("BEGIN IMMEDIATE")
+
+    def begin_reading(self, connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute("BEGIN")
+
+    def end_reading(self, connection: PoolProxiedConnection) -> None:
+        """Nothing of it stays with the connection."""
 
     def working(self) -> AbstractContextManager[None]:
         return self._gate.working()
@@ -175,7 +196,7 @@ class DataVersionFeed:
             try:
                 self._poll(hint)
             except Exception as error:  # below SQLAlchemy it is the driver that raises
-                logger.warning("the change feed cannot read the database, trying again: %s", error)
+                logger.warning("the change feed cannot read the database, trying again: %s", escaped(error))
                 self._stopped.wait(1)
                 hint()
 

@@ -13,14 +13,20 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from gnomon.errors import InvalidInput, StoreUnavailable
 from gnomon.store import postgresql, schema, sqlite
+from gnomon.store.batch import Batch
 from gnomon.store.calendars import Calendars
+from gnomon.store.credentials import Credentials
 from gnomon.store.database import Clock, CommitUncertain, Database
 from gnomon.store.exceptions import Exceptions
 from gnomon.store.group_commit import GroupCommit
 from gnomon.store.ledger import Ledger
+from gnomon.store.movements import Movements
 from gnomon.store.nodes import Nodes
 from gnomon.store.records import Records
+from gnomon.store.run_output import RunOutput
+from gnomon.store.run_queries import RunQueries
 from gnomon.store.schedules import Schedules
+from gnomon.store.steering import Steering
 
 _Value = TypeVar("_Value")
 
@@ -31,7 +37,9 @@ _ALLOWED = "give sqlite:///path/to/file.db or postgresql://user@host/database"
 
 
 class Store:
-    """Where everything stands: ``schedules``, ``ledger``, ``records`` and ``nodes`` over one ``database``.
+    """Where everything stands: ``schedules``, ``ledger``, ``records``, ``nodes``, ``credentials`` over a ``database``.
+
+    ``run_queries`` and ``run_output`` find runs for people; ``steering`` is what people do to runs.
 
     Making one touches nothing; ``open()`` connects, and checks or makes the tables.
     """
@@ -44,6 +52,7 @@ class Store:
             self.url = _parse(where)
             self._given = None
         _check_sqlite_path(self.url)
+        self.lock_timeout = lock_timeout
         self.database = _database(self.url, self._given, lock_timeout, clock)
         self.schedules = Schedules(self.database)
         self.ledger = Ledger(self.database)
@@ -51,7 +60,12 @@ class Store:
         self.nodes = Nodes(self.database)
         self.exceptions = Exceptions(self.database)
         self.calendars = Calendars(self.database)
-        self._changes = GroupCommit(self.database, "change")
+        self.movements = Movements(self.database)
+        self.credentials = Credentials(self.database)
+        self.run_queries = RunQueries(self.database)
+        self.run_output = RunOutput(self.database)
+        self.steering = Steering(self.database)
+        self._changes = GroupCommit(self.database, "change", self._read_ahead)
         self._opening = threading.Lock()
         self._opened = False
         self.database.in_child(self._forked)
@@ -83,6 +97,21 @@ class Store:
         Returns what ``work`` returned, after the commit. Raises what it raised: then it has written nothing.
         """
         return self._changes.run(job_id, work)
+
+    def _read_ahead(self, job_ids: list[str]) -> Batch:
+        # The locks first: what is read after them stands until the transaction ends.
+        rows = self.schedules.lock_all(job_ids)
+        now = self.database.now()
+        return Batch(
+            rows=rows,
+            declarations=self.records.declarations(job_ids),
+            overrides=self.records.overrides(job_ids),
+            last_runs=self.ledger.last_runs(job_ids),
+            exceptions=self.exceptions.of_jobs(job_ids, now=now),
+            calendars=self.calendars.of_jobs(job_ids),
+            manifest=self.nodes.manifest(),
+            now=now,
+        )
 
     def settle(self, error: StoreUnavailable, job_id: str, is_written: Callable[[], bool]) -> bool:
         """Whether a transaction that locked a job's row, and ended in ``error``, was committed all the same.

@@ -23,6 +23,14 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+# The conditions of partial indices. A statement that shall use one holds it to the letter: SQLite does not see that
+# ``state = 'failed'`` implies it.
+#: Runs that somebody asked to end and that have not ended.
+CANCEL_REQUESTED = "cancel_requested_at IS NOT NULL AND state = 'running'"
+#: Runs that ended, or never started, and did not succeed: few, so that finding them costs little among a million.
+#: Not as a list of seven states: SQLite takes 5 µs a run to look each of its states up in one.
+TROUBLE = "state <> 'queued' AND state <> 'running' AND state <> 'succeeded'"
+
 jobs = Table(
     "apscheduler_jobs",
     metadata,
@@ -66,7 +74,7 @@ overrides = Table(
 )
 
 #: The audit log. ``key`` is made by the writer before it writes, so that a COMMIT whose answer was lost is settled by
-#: looking for it.
+#: looking for it. ``run_id`` is set where somebody did something to a run: ran it, cancelled it, tried it again.
 changes = Table(
     "gnomon_changes",
     metadata,
@@ -81,7 +89,14 @@ changes = Table(
     Column("after", Text, nullable=False),
     Column("reason", Unicode(1000)),
     Column("token", String(32)),
+    Column("run_id", BigInteger),
     Index("ix_gnomon_changes_job", "job_id", "id"),
+    Index(
+        "ix_gnomon_changes_run",
+        "run_id",
+        sqlite_where=text("run_id IS NOT NULL"),
+        postgresql_where=text("run_id IS NOT NULL"),
+    ),
 )
 
 #: The ledger. One line for each job and each scheduled time: ``uq_gnomon_runs_once`` is what makes a due time happen
@@ -107,7 +122,10 @@ runs = Table(
     Column("error", Text),
     Column("progress_done", Float(53)),
     Column("progress_total", Float(53)),
+    Column("cancel_requested_at", BigInteger),
+    Column("cancel_requested_by", Unicode(191)),
     Index("uq_gnomon_runs_once", "job_id", "scheduled_at", unique=True),
+    Index("ix_gnomon_runs_time", "scheduled_at"),
     Index(
         "ix_gnomon_runs_active",
         "job_id",
@@ -120,6 +138,42 @@ runs = Table(
         sqlite_where=text("state = 'queued' AND node IS NULL"),
         postgresql_where=text("state = 'queued' AND node IS NULL"),
     ),
+    Index(
+        "ix_gnomon_runs_cancel",
+        "node",
+        sqlite_where=text(CANCEL_REQUESTED),
+        postgresql_where=text(CANCEL_REQUESTED),
+    ),
+    Index(
+        "ix_gnomon_runs_trouble",
+        "scheduled_at",
+        sqlite_where=text(TROUBLE),
+        postgresql_where=text(TROUBLE),
+    ),
+)
+
+#: How earlier attempts of a run ended: written only when another follows, so that a run of one attempt costs nothing
+#: here. What became of the last attempt stands in the run itself.
+attempts = Table(
+    "gnomon_attempts",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("node", String(64)),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("state", String(12), nullable=False),
+    Column("error", Text),
+)
+
+#: Keys that callers of run-now gave: a request that is repeated with its key starts nothing.
+run_keys = Table(
+    "gnomon_run_keys",
+    metadata,
+    Column("key", Unicode(255), primary_key=True),
+    Column("job_id", Unicode(191), nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 #: What runs wrote, in pieces. ``stream`` is ``stdout``, ``stderr`` or ``log``.
@@ -127,7 +181,7 @@ output = Table(
     "gnomon_output",
     metadata,
     Column("run_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("stream", String(8), nullable=False),
     Column("text", Text, nullable=False),
@@ -196,4 +250,37 @@ manifests = Table(
     metadata,
     Column("digest", String(32), primary_key=True),
     Column("content", Text, nullable=False),
+)
+
+#: API tokens: who may ask. Only the digest of a token is kept. A name is whom the audit log names, so two tokens that
+#: are not revoked cannot share one.
+api_tokens = Table(
+    "gnomon_tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", Unicode(191), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Unicode(191), nullable=False),
+    Column("expires_at", BigInteger),
+    Column("used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index(
+        "uq_gnomon_tokens_name",
+        "name",
+        unique=True,
+        sqlite_where=text("revoked_at IS NULL"),
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+)
+
+#: Who has signed in at the page, and with which token. Only the digest of the cookie is kept.
+sessions = Table(
+    "gnomon_sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("token_id", String(16), nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
 )

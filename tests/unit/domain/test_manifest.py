@@ -7,9 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.domain.manifest import Manifest
+from gnomon.domain.task import TaskOffer
 
 names = st.frozensets(st.text(max_size=10), max_size=5)
-manifests = st.builds(Manifest, names, names, names)
+offers = st.frozensets(
+    st.builds(
+        TaskOffer,
+        *[st.text(max_size=5)] * 5,
+        st.none() | st.integers(1, 9),
+        st.booleans(),
+        st.integers(1, 9),
+        st.integers(0, 9),
+        st.floats(0, 9),
+        st.floats(1, 9),
+        st.none() | st.floats(1, 9),
+        st.booleans(),
+    ),
+    max_size=3,
+)
+manifests = st.builds(Manifest, names, names, names, names, offers)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +66,16 @@ def test_together_they_run_what_any_of_them_runs(one: Manifest, others: list[Man
     merged = one.merged(others)
     assert merged.runs(job_id, "m:f") is any(each.runs(job_id, "m:f") for each in [one, *others])
     assert merged.merged([one]) == merged
+
+
+@given(manifests)
+def test_a_task_is_found_by_its_function_in_all_versions(manifest: Manifest) -> None:
+    for offer in manifest.tasks:
+        assert offer in manifest.tasks_of(offer.func)
+    assert manifest.tasks_of("nobody:has") == ()
+
+
+def test_what_another_version_of_gnomon_tells_is_read_as_far_as_it_is_known() -> None:
+    older = Manifest.from_json('[["job"],["a:b"],[],[]]')
+    newer = Manifest.from_json('[["job"],["a:b"],[],[],[["greet","a:b","more"]],[1]]')
+    assert older == newer == Manifest(job_ids=frozenset({"job"}), functions=frozenset({"a:b"}))

@@ -35,8 +35,8 @@ def test_the_log_says_who_changed_what_from_what_to_what_why_and_from_where(
     )
     (change,) = scheduler.changes("job")
     assert (change.author, change.action, change.at) == (Author("ann", Origin.CLI, "later"), "reschedule", clock())
-    assert change.before == {"trigger_args": {"hour": "15", "timezone": "UTC"}}
-    assert change.after == {"trigger_args": {"hour": "16", "timezone": "UTC"}}
+    assert change.before == {"trigger": "cron", "trigger_args": {"hour": "15", "timezone": "UTC"}}
+    assert change.after == {"trigger": "cron", "trigger_args": {"hour": "16", "timezone": "UTC"}}
 
 
 @pytest.mark.parametrize(

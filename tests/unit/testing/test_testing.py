@@ -75,8 +75,9 @@ class TestManualEngine:
             with ManualEngine(scheduler) as engine:
                 engine.clock.advance(hours=1)
                 scheduler.engine.wakeup()
-                assert scheduler.update_job_schedule("job", "interval", minutes=2)
                 assert scheduler.runs() == []
+                assert scheduler.update_job_schedule("job", "interval", minutes=2)
+                assert {run.state for run in scheduler.runs()} == {RunState.MISSED}  # what was due until then
                 engine.clock.advance(hours=1)
                 assert len(engine.step()) == 30
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from copy import copy
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from apscheduler.triggers.cron import CronTrigger
@@ -59,20 +61,36 @@ def _make(arguments: Arguments) -> CronTrigger:
         raise InvalidTrigger("trigger_args", {}, f"give at least one of {', '.join(CronTrigger.FIELD_NAMES)}")
     start, end = arguments.moment("start_date"), arguments.moment("end_date")
     arguments.check_order(start, end)
+    if start is None and end is None:
+        return copy(_without_limits(arguments.zone, arguments.jitter(), **fields))
     return CronTrigger(**fields, start_date=start, end_date=end, timezone=arguments.zone, jitter=arguments.jitter())
+
+
+# Most of the time goes into understanding the fields, which nothing changes: triggers may share them.
+@lru_cache(maxsize=2048)
+def _without_limits(zone: tzinfo, jitter: int | None, **fields: str) -> CronTrigger:
+    return CronTrigger(**fields, timezone=zone, jitter=jitter)
 
 
 def _check_field(name: str, text: str) -> None:
     """Refuse what APScheduler would refuse, and what it would silently understand as something else."""
+    problem = _problem_of(name, text)
+    if problem is not None:
+        raise InvalidTrigger(name, text, problem)
+
+
+@lru_cache(maxsize=2048)
+def _problem_of(name: str, text: str) -> str | None:
     term = _TERM.get(name, _NUMERIC_TERM)
     for part in text.split(","):
         if not term.fullmatch(part.strip(" ")):
-            raise InvalidTrigger(name, text, CRON.field(name).allowed)
+            return CRON.field(name).allowed
     try:
         CronTrigger.FIELDS_MAP[name](name, text)
     except ValueError as error:
         reason = str(error).partition("': ")[2] or str(error)
-        raise InvalidTrigger(name, text, reason[0].lower() + reason[1:]) from None
+        return reason[0].lower() + reason[1:]
+    return None
 
 
 def expression_of(field: Any) -> str:

@@ -1,0 +1,376 @@
+"""Wire schemas: what the description of the API says of answers, and what requests are checked against.
+
+Answers are written from the dicts that Python returns and not through these models; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+_JOB_ID = "nightly_report"
+_TIME = "2026-12-01T03:00:00+01:00"
+
+Kind = Literal["cron", "interval", "date", "calendarinterval", "crontab"]
+State = Literal["active", "paused", "finished", "orphaned", "quarantined"]
+Source = Literal["code", "override", "outside"]
+Origin = Literal["python", "api", "cli", "page", "start", "expiry", "outside"]
+OverridableField = Literal["trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "kwargs"]
+RunState = Literal[
+    "queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost", "missed", "skipped", "coalesced"
+]
+
+
+class _Answer(BaseModel):
+    """Further keys may come with later versions."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class _Body(BaseModel):
+    """Unknown keys are refused, and values are not converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+# -- answers
+
+
+class LastRun(_Answer):
+    """The newest run of a job."""
+
+    id: int
+    state: RunState
+    scheduled_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Override(_Answer):
+    """One field that was changed."""
+
+    value: Any = Field(description="what it is now; a trigger is [kind, arguments]")
+    base: Any = Field(description="what the code said when it was changed")
+    declared: Any = Field(description="what the code says now")
+    moved: bool = Field(description="whether the code has changed its mind since")
+    actor: str
+    origin: Origin
+    reason: str | None
+    changed_at: datetime
+    expires_at: datetime | None = Field(description="when the field returns to what the code says")
+
+
+class Default(_Answer):
+    """What the code declares."""
+
+    trigger: str
+    trigger_args: dict[str, Any]
+    enabled: bool
+
+
+class Job(_Answer):
+    """A job as it stands. The same dict in Python, REST and `--json`."""
+
+    id: str = Field(examples=[_JOB_ID])
+    name: str
+    description: str
+    state: State
+    enabled: bool
+    trigger: str | None = Field(description="its kind; null if the stored row cannot be read", examples=["crontab"])
+    trigger_args: dict[str, Any] | None = Field(examples=[{"expression": "0 3 * * 1-5", "timezone": "Europe/Berlin"}])
+    timezone: str | None = Field(examples=["Europe/Berlin"])
+    schedule: str = Field(description="the trigger in words", examples=["at 03:00 on weekdays, Europe/Berlin"])
+    next_run_time: datetime | None = Field(examples=[_TIME])
+    source: Source
+    default: Default | None = Field(description="null if no code declares the job")
+    overrides: dict[str, Override]
+    misfire_grace_time: int | None = Field(description="seconds that a run may be late; null: no limit")
+    coalesce: bool | None
+    max_instances: int | None
+    executor: str | None
+    task: str | None = Field(description="the task that it was added for; null of other jobs")
+    kwargs: dict[str, Any] | None = Field(description="the arguments that it was added with, or changed to since")
+    token: str | None = Field(description="changes exactly when a field that an operator can see changes; the `ETag`")
+    last_run: LastRun | None
+    problem: str | None
+    as_of: datetime = Field(description="when this was read")
+
+
+class JobsPage(_Answer):
+    """A page of jobs. It may be shorter than `limit` and not the last: go on while `next` is not null."""
+
+    jobs: list[Job]
+    next: str | None = Field(description="the `cursor` of the next page; null at the end")
+
+
+class Change(_Answer):
+    """A line of the audit log."""
+
+    id: int
+    job_id: str
+    at: datetime
+    action: str = Field(examples=["reschedule"])
+    actor: str
+    origin: Origin
+    reason: str | None
+    before: dict[str, Any] = Field(description="the fields that differ, as they were")
+    after: dict[str, Any]
+    run_id: int | None = Field(description="the run, where the change is about one")
+
+
+class ChangesPage(_Answer):
+    """Newest first."""
+
+    changes: list[Change]
+    next: str | None
+
+
+class Progress(_Answer):
+    """How far a run is, in a unit of its own."""
+
+    done: float
+    total: float | None
+
+
+class Run(_Answer):
+    """One line of the ledger: one job at one scheduled time, and what became of it."""
+
+    id: int
+    job_id: str
+    state: RunState
+    cause: Literal["schedule", "manual", "exception"]
+    attempt: int
+    node: str | None
+    scheduled_at: datetime
+    not_before: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    covers: int | None = Field(description="how many due times this line stands for; null: too many to count")
+    covers_until: datetime | None
+    error: str | None
+    progress: Progress | None
+
+
+class RunsPage(_Answer):
+    """By scheduled time, the newest first. It may be shorter than `limit` and not the last."""
+
+    runs: list[Run]
+    next: str | None
+
+
+class AttemptOfRun(_Answer):
+    """One attempt of a run."""
+
+    number: int
+    state: str
+    node: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+class DoneToRun(_Answer):
+    """What somebody did to a run."""
+
+    at: datetime
+    action: str
+    actor: str
+    origin: Origin
+    reason: str | None
+
+
+class OneRun(Run):
+    """A run whole."""
+
+    attempts: list[AttemptOfRun]
+    changes: list[DoneToRun]
+
+
+class Piece(_Answer):
+    """A piece of what a run wrote."""
+
+    seq: int
+    at: datetime
+    stream: Literal["stdout", "stderr", "log"]
+    text: str
+
+
+class Output(_Answer):
+    """Pieces in order. Go on with `after`; `is_last`: nothing more has been written by now."""
+
+    pieces: list[Piece]
+    after: int
+    is_last: bool
+
+
+class Cancelling(_Answer):
+    """What asking a run to end led to: it had not started and will not; its executor ends it; it was asked."""
+
+    outcome: Literal["cancelled", "ending", "asked"]
+    run: Run
+
+
+class Node(_Answer):
+    """A process that fires jobs of this store."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    state: Literal["alive", "stopped", "dead"]
+    started_at: datetime
+    seen_at: datetime
+    seen_seconds_ago: float
+    running: int
+    queued: int
+    lateness: Any = Field(description="how late the starts of the last minute were, in seconds")
+    clock_ahead_seconds: float | None
+    health: dict[str, Any]
+
+
+class Nodes(_Answer):
+    """The living first."""
+
+    nodes: list[Node]
+
+
+class TriggerWords(_Answer):
+    """A trigger, and its next fire times."""
+
+    trigger: str
+    trigger_args: dict[str, Any]
+    timezone: str
+    schedule: str
+    fire_times: list[datetime]
+
+
+class ChangePreview(_Answer):
+    """A job's fire times as it stands, and as it would be."""
+
+    job: Job
+    before: TriggerWords
+    after: TriggerWords
+
+
+class Problem(_Answer):
+    """Problem details (RFC 9457). `type` is stable; `detail` is for people."""
+
+    type: str = Field(examples=["/problems/invalid-trigger"])
+    title: str
+    status: int
+    detail: str
+    field: str | None = Field(default=None, description="the field that is wrong")
+    value: str | None = Field(default=None, description="what was sent, shortened")
+    allowed: str | None = Field(default=None, description="what would have been right")
+
+
+# -- requests
+
+TriggerArgs = Annotated[dict[str, Any], Field(max_length=20, description="arguments of the trigger")]
+
+
+class Because(_Body):
+    """Why."""
+
+    reason: str | None = Field(default=None, max_length=1000, description="why; kept in the log of changes")
+
+
+class BecauseUntil(Because):
+    """Why, and until when."""
+
+    expires_at: AwareDatetime | None = Field(
+        default=None, strict=False, description="when what is changed returns to the code: ISO 8601 with offset"
+    )
+
+
+class Reverting(Because):
+    """What to return to the code."""
+
+    fields: list[OverridableField] | None = Field(
+        default=None, max_length=10, description="all that is overridden, unless some fields are named"
+    )
+
+
+class JobPatch(BecauseUntil):
+    """What to change of a job, field by field: absent stays, `null` returns to what the code says."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "trigger": "cron",
+                    "trigger_args": {"hour": 4, "timezone": "Europe/Berlin"},
+                    "reason": "the export is late",
+                    "expires_at": _TIME,
+                }
+            ]
+        }
+    )
+
+    trigger: str | None = Field(
+        default=None,
+        max_length=32,
+        description="cron, interval, date, calendarinterval or crontab; null: as the code says",
+    )
+    trigger_args: TriggerArgs = Field(default_factory=dict)
+    enabled: bool | None = Field(default=None, description="whether the job fires")
+    misfire_grace_time: int | Literal["unlimited"] | None = Field(
+        default=None, description="seconds that a run may be late, or `unlimited`"
+    )
+    coalesce: bool | None = Field(default=None, description="of several overdue times only the last runs")
+    max_instances: int | None = Field(default=None, description="how many runs may be active at once")
+    kwargs: dict[str, Any] | None = Field(default=None, description="other arguments, of a job that runs a task")
+
+
+class NewJob(Because):
+    """A job to add for a task that code declares."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "report-acme",
+                    "task": "send_report",
+                    "trigger": "crontab",
+                    "trigger_args": {"expression": "0 6 * * 1", "timezone": "Europe/Berlin"},
+                    "kwargs": {"tenant": "acme"},
+                }
+            ]
+        }
+    )
+
+    id: str = Field(min_length=1, max_length=191)
+    task: str = Field(min_length=1, max_length=191, description="its name: `GET /api/scheduler/tasks` lists them")
+    trigger: str = Field(max_length=32, description="cron, interval, date, calendarinterval or crontab")
+    trigger_args: TriggerArgs = Field(default_factory=dict)
+    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of the task, checked against it")
+    name: str | None = Field(default=None, min_length=1, max_length=191)
+    description: str | None = Field(default=None, max_length=500)
+    enabled: bool = True
+
+
+class Task(_Answer):
+    """Something that jobs can be added for."""
+
+    name: str
+
+
+class Tasks(_Answer):
+    """By name; while nodes run different versions of a task, once for each."""
+
+    tasks: list[Task]
+
+
+class TriggerToPreview(_Body):
+    """A trigger, to see when it would fire."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"trigger": "crontab", "trigger_args": {"expression": "0 3 * * 1-5"}}]}
+    )
+
+    trigger: str = Field(max_length=32)
+    trigger_args: TriggerArgs = Field(default_factory=dict)
+    count: int = Field(default=5, ge=1, le=100, description="how many fire times")

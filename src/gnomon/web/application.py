@@ -1,0 +1,39 @@
+"""The ASGI application with pages: that of the API, and what people look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+
+from gnomon.access.authentication import Identify
+from gnomon.api import application as api
+from gnomon.scheduler import Scheduler
+from gnomon.web import jobs, overview, readable, sign_in, static_files, static_route, steering, together
+from gnomon.web.rendering import Pages
+
+#: The addresses that answer somebody whom nobody knows.
+PUBLIC = api.PUBLIC | {sign_in.PATH, static_files.PREFIX}
+#: Each has a ``router``.
+PARTS = (overview, jobs, together, steering, sign_in, static_route)
+
+
+def make_application(
+    scheduler: Scheduler,
+    *,
+    hosts: Sequence[str] | None = None,
+    loopback: bool = True,
+    identify: Identify | None = None,
+) -> FastAPI:
+    """API and pages of a scheduler, started or not; see ``Scheduler.asgi``."""
+    pages = Pages(scheduler)
+    app = api.make_application(
+        scheduler,
+        hosts=hosts,
+        loopback=loopback,
+        identify=identify,
+        further=[part.router(pages) for part in PARTS],
+        public=PUBLIC,
+    )
+    readable.install(app, pages)
+    return app

@@ -1,0 +1,74 @@
+"""What was just done, said once: in place, or on the page that one is led back to.
+
+There it comes by a cookie, which is not believed: it names what is said, and the words are ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+COOKIE = "gnomon_notice"
+_SECONDS = 60
+
+#: What can be said. ``{job}`` is set in type of its own by the template.
+WORDS = {
+    "paused": ("Paused ", ". It does not fire until it is resumed."),
+    "resumed": ("Resumed ", ". The next run is counted from now."),
+    "reverted": ("Returned ", " to what the code says."),
+    "unchanged": ("Nothing was to be changed of ", ": it already is like that."),
+    "undone": ("Undone: ", " is as it was before."),
+    "started": ("Started ", " once, now."),
+    "together": ("Done for ", "."),
+    "signed-in": ("Signed in as ", "."),
+    "signed-out": ("Signed out", "."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """``what`` is one of ``WORDS``; ``job`` the job, or whatever else stands in its place. ``change`` is the line of
+    the log that can be undone, ``run`` a run to look at."""
+
+    what: str
+    job: str = ""
+    change: int | None = None
+    run: int | None = None
+    is_job: bool = True
+
+    @property
+    def before(self) -> str:
+        """The words before the job."""
+        return WORDS[self.what][0]
+
+    @property
+    def after(self) -> str:
+        """The words after it."""
+        return WORDS[self.what][1]
+
+
+def cookie_of(notice: Notice | None) -> str:
+    """The header ``Set-Cookie`` that takes a notice along; without one, that takes it away."""
+    attributes = "Path=/; HttpOnly; SameSite=Lax"
+    if notice is None:
+        return f"{COOKIE}=; {attributes}; Max-Age=0"
+    content = orjson.dumps([notice.what, notice.job[:200], notice.change, notice.run, notice.is_job])
+    return f"{COOKIE}={base64.urlsafe_b64encode(content).decode().rstrip('=')}; {attributes}; Max-Age={_SECONDS}"
+
+
+def notice_in(value: str | None) -> Notice | None:
+    """The notice of a cookie, if it is one."""
+    if not value or len(value) > 2000:
+        return None
+    try:
+        found: Any = orjson.loads(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)))
+    except (ValueError, binascii.Error):
+        return None
+    match found:
+        case [str(what), str(job), int() | None as change, int() | None as run, bool(is_job)] if what in WORDS:
+            return Notice(what, job, change, run, is_job)
+    return None

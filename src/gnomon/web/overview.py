@@ -1,0 +1,131 @@
+"""The first page: is all well, what runs, what runs next, what failed, what is not as the code says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from gnomon.api.needs import needs
+from gnomon.domain.principal import Role
+from gnomon.domain.run import RunState
+from gnomon.operations.list_jobs import MOST, JobQuery
+from gnomon.scheduler import Scheduler
+from gnomon.web import ledger
+from gnomon.web.deviations import KINDS, Deviation, deviations
+from gnomon.web.ledger import Trouble
+from gnomon.web.rendering import Pages
+from gnomon.web.timeline import timeline
+
+_NEXT = 8
+_MOST_LISTED = 8
+#: Later than this, a due job is told as overdue: longer than a node needs to take over from another.
+_OVERDUE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer at a glance. ``tone`` is good, warn or bad."""
+
+    tone: str
+    words: str
+    more: tuple[str, ...] = ()
+
+
+def router(pages: Pages) -> APIRouter:
+    """The route."""
+    routes = APIRouter(include_in_schema=False)
+    scheduler = pages.scheduler
+
+    @routes.get("/", dependencies=[needs(Role.VIEWER)])
+    def overview(request: Request) -> Response:
+        """What an operator asks first."""
+        now = scheduler.store.database.now()
+        found = _soonest(scheduler)
+        jobs = [job for job in found.jobs if job["state"] == "active" and job["next_run_time"]]
+        nodes, wrong = ledger.nodes(scheduler), ledger.trouble(scheduler, now)
+        differing = deviations(found.jobs, now)
+        overdue = [job for job in jobs if datetime.fromisoformat(job["next_run_time"]) < now - _OVERDUE]
+        return pages.answer(
+            request,
+            "overview.html",
+            now=now,
+            verdict=verdict(found.jobs, wrong, nodes, differing, overdue),
+            jobs=found.jobs,
+            is_all=found.is_all,
+            next_jobs=jobs[:_NEXT],
+            overdue=overdue[:_MOST_LISTED],
+            timeline=timeline(jobs, now, pages.reader_zone(request)),
+            active=ledger.active(scheduler),
+            trouble=wrong[:_MOST_LISTED],
+            trouble_count=len(wrong),
+            deviations=differing[:_MOST_LISTED],
+            deviation_count=len(differing),
+            kinds=KINDS,
+            nodes=[node for node in nodes if node["state"] in {"alive", "silent"}],
+        )
+
+    return routes
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    jobs: list[dict[str, Any]]
+    is_all: bool
+
+
+def _soonest(scheduler: Scheduler) -> _Found:
+    """The jobs that the page is about: all where they are not too many, otherwise those that run next, with what is to
+    be noticed among the others. In constant time however many there are."""
+    page = scheduler.list_jobs(JobQuery(limit=MOST))
+    if page.next is None:
+        return _Found(page.jobs, is_all=True)
+    known = {job["id"] for job in page.jobs}
+    unusual = scheduler.list_jobs(JobQuery(sources=frozenset({"override", "outside"}), limit=100)).jobs
+    silent = scheduler.list_jobs(JobQuery(states=frozenset({"orphaned", "quarantined"}), limit=100)).jobs
+    others = {job["id"]: job for job in (*unusual, *silent) if job["id"] not in known}
+    return _Found([*page.jobs, *others.values()], is_all=False)
+
+
+def verdict(
+    jobs: Sequence[Mapping[str, Any]],
+    wrong: Sequence[Trouble],
+    nodes: Sequence[Mapping[str, Any]],
+    differing: Sequence[Deviation],
+    overdue: Sequence[Mapping[str, Any]],
+) -> Verdict:
+    """Is all well? The worst first, and all that there is."""
+    still = [each for each in wrong if each.still]
+    bad = []
+    if jobs and not any(node["state"] == "alive" for node in nodes):
+        bad.append("No node is alive: nothing fires")
+    if still:
+        bad.append(f"{_jobs(len(still))} {'is' if len(still) == 1 else 'are'} failing")
+    if overdue:
+        bad.append(f"{_jobs(len(overdue))} {'is' if len(overdue) == 1 else 'are'} overdue")
+    kinds = [each.kind for each in differing]
+    if "quarantined" in kinds:
+        bad.append(f"{_jobs(kinds.count('quarantined'))} cannot be read")
+    warned = []
+    if "orphaned" in kinds:
+        warned.append(f"{_jobs(kinds.count('orphaned'))} without code on any node")
+    if "moved" in kinds:
+        warned.append(f"{_jobs(kinds.count('moved'))} whose default moved")
+    recovered = [each for each in wrong if not each.still and set(each.summary.counts) - {RunState.CANCELLED}]
+    if recovered:
+        warned.append(f"{_jobs(len(recovered))} failed in the last day, and recovered")
+    if bad:
+        return Verdict("bad", f"{bad[0]}.", tuple(bad[1:] + warned))
+    if not jobs:
+        return Verdict("calm", "No jobs are stored here yet.")
+    if warned:
+        return Verdict("warn", f"{warned[0]}.", tuple(warned[1:]))
+    return Verdict("good", "All is well.")
+
+
+def _jobs(count: int) -> str:
+    return f"{count:,} job" if count == 1 else f"{count:,} jobs"

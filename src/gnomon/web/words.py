@@ -1,0 +1,73 @@
+"""What templates may say: everything that comes from a store as plain text, whatever it holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+from gnomon.web import standing
+from gnomon.web.strip import strip
+
+_CONTROLS = [code for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t\r"]
+#: They turn the order of what follows around, so that it reads as something else; and what cannot be seen.
+_UNSEEN = [0x061C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF]
+_VISIBLE = {code: f"\\x{code:02x}" for code in _CONTROLS} | {code: f"\\u{code:04x}" for code in _UNSEEN}
+
+
+def finalize(value: Any) -> Any:
+    """What a template puts out: control characters and those that turn the direction made visible, ``None`` as nothing.
+
+    Markup of ours stays as it is.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return value.translate(_VISIBLE)
+    return value
+
+
+def as_sent(value: str) -> Markup:
+    """A value that a form sends back: escaped, and otherwise to the letter."""
+    return escape(value)
+
+
+def cut(text: str, length: int) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def element(text: str, kind: str = "job") -> str:
+    """An element's id for whatever text; ids of elements may hold no blanks."""
+    return f"{kind}-{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
+
+
+def job_path(job_id: str) -> str:
+    """The address of a job."""
+    return f"/jobs/{quote(job_id, safe='')}"
+
+
+def run_path(run_id: int) -> str:
+    """The address of a run."""
+    return f"/runs/{run_id}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """``1 job``, ``7 jobs``, ``10,000 jobs``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"as_sent": as_sent, "cut": cut, "element": element, "counted": counted}
+GLOBALS: dict[str, Any] = {
+    "job_path": job_path,
+    "run_path": run_path,
+    "strip": strip,
+    "job_states": standing.JOB_STATES,
+    "run_states": standing.RUN_STATES,
+    "sources": standing.SOURCES,
+    "node_states": standing.NODE_STATES,
+    "meanings": standing.MEANINGS,
+}

@@ -1,0 +1,403 @@
+"""REST over each database: what it shows, what it changes, and what it refuses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from gnomon import Scheduler
+from gnomon.api import schemas
+from gnomon.domain.change import Author, Origin
+from gnomon.testing import ManualEngine
+from tests.conformance.conftest import NOON
+from tests.jobs import fail, nothing
+
+JOBS = "/api/scheduler/jobs"
+JOB = f"{JOBS}/job"
+ANY = {"If-Match": "*"}
+
+
+@pytest.fixture
+def client(scheduler: Scheduler) -> Iterator[TestClient]:
+    scheduler.register(nothing, "cron", id="job", hour=15, description="What it does.")
+    with TestClient(scheduler.asgi(), base_url="http://localhost", client=("127.0.0.1", 50_000)) as client:
+        yield client
+
+
+def seen(client: TestClient) -> dict[str, str]:
+    """What makes a change conditional on the job as it stands now."""
+    return {"If-Match": client.get(JOB).headers["ETag"]}
+
+
+class TestListing:
+    @pytest.fixture(autouse=True)
+    def many(self, scheduler: Scheduler, client: TestClient) -> None:
+        for number in range(25):
+            scheduler.register(nothing, "cron", id=f"many {number:02}", hour=number % 4, enabled=number % 5 != 0)
+        scheduler.change_job("many 07", max_instances=9)
+
+    def all_pages(self, client: TestClient, **parameters: Any) -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = client.get(JOBS, params={**parameters, **({"cursor": cursor} if cursor else {})}).json()
+            jobs += page["jobs"]
+            cursor = page["next"]
+            if cursor is None:
+                return jobs
+
+    @pytest.mark.parametrize("limit", [1, 4, 1000])
+    def test_pages_together_are_the_list(self, scheduler: Scheduler, client: TestClient, limit: int) -> None:
+        assert self.all_pages(client, limit=limit) == scheduler.get_all_jobs()
+        by_id = self.all_pages(client, limit=limit, sort="id")
+        assert [job["id"] for job in by_id] == sorted(job["id"] for job in scheduler.get_all_jobs())
+
+    @pytest.mark.parametrize(
+        ("parameters", "wanted"),
+        [
+            ({"search": "WHAT IT DOES"}, lambda job: job["id"] == "job"),
+            ({"search": "at 02:00"}, lambda job: job["trigger_args"]["hour"] == "2"),
+            ({"state": "paused"}, lambda job: job["state"] == "paused"),
+            ({"state": ["active", "quarantined"]}, lambda job: job["state"] == "active"),
+            ({"source": "override"}, lambda job: job["id"] == "many 07"),
+            ({"search": "many", "state": "active", "source": "code"}, lambda job: None),
+            ({"search": "there is none"}, lambda job: False),
+        ],
+    )
+    def test_filters_narrow_it_down(
+        self, scheduler: Scheduler, client: TestClient, parameters: Any, wanted: Callable[[Any], Any]
+    ) -> None:
+        found = [job["id"] for job in self.all_pages(client, limit=3, **parameters)]
+        expected = [job["id"] for job in scheduler.get_all_jobs() if wanted(job)]
+        if parameters.get("source") == "code":
+            expected = [
+                job["id"]
+                for job in scheduler.get_all_jobs()
+                if "many" in job["id"] and job["state"] == "active" and job["source"] == "code"
+            ]
+        assert found == expected
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"limit": 0},
+            {"limit": 1001},
+            {"limit": "many"},
+            {"state": "tired"},
+            {"source": "mars"},
+            {"sort": "name"},
+            {"cursor": "x"},
+            {"cursor": "WzEsMiwzXQ"},
+            {"search": "x" * 201},
+        ],
+    )
+    def test_what_makes_no_sense_is_named(self, client: TestClient, parameters: Any) -> None:
+        answer = client.get(JOBS, params=parameters)
+        assert answer.status_code == 422
+        assert answer.json()["field"].split(".")[0] in parameters
+
+
+class TestTokens:
+    def test_a_change_without_the_token_is_asked_for_it(self, scheduler: Scheduler, client: TestClient) -> None:
+        assert client.patch(JOB, json={"enabled": False}).status_code == 428
+        for word in ("pause", "resume", "revert", "keep", "adopt"):
+            answer = client.post(f"{JOB}/{word}")
+            assert (answer.status_code, answer.json()["type"]) == (428, "/problems/precondition-required")
+        assert scheduler.changes() == []
+
+    def test_two_operators_at_once_are_one_that_wins_and_one_that_sees_what_is_different(
+        self, scheduler: Scheduler, client: TestClient
+    ) -> None:
+        token = seen(client)
+        first = client.patch(JOB, json={"max_instances": 2, "reason": "it is slow"}, headers=token)
+        second = client.patch(JOB, json={"max_instances": 3}, headers=token)
+        assert (first.status_code, second.status_code) == (200, 412)
+        problem = second.json()
+        assert problem["type"] == "/problems/stale-token"
+        assert problem["job"]["max_instances"] == 2
+        assert problem["differing"] == ["max_instances"]
+        assert [change["reason"] for change in problem["changes"]] == ["it is slow"]
+        assert first.headers["ETag"] == client.get(JOB).headers["ETag"] != token["If-Match"]
+
+    @pytest.mark.parametrize("tag", ["3f2a", 'W/"3f2a"', '"a", "b"', '""'])
+    def test_what_is_no_tag_is_refused(self, client: TestClient, tag: str) -> None:
+        assert client.patch(JOB, json={"enabled": False}, headers={"If-Match": tag}).status_code == 400
+
+    def test_a_tag_that_nobody_gave_is_old(self, client: TestClient) -> None:
+        answer = client.patch(JOB, json={"enabled": False}, headers={"If-Match": '"3f2a"'})
+        assert (answer.status_code, answer.json()["differing"]) == (412, None)
+
+
+class TestFieldByField:
+    def test_null_returns_a_field_and_absent_leaves_it(self, client: TestClient) -> None:
+        change = {"trigger": "cron", "trigger_args": {"hour": 4}, "max_instances": 5, "misfire_grace_time": "unlimited"}
+        job = client.patch(JOB, json=change, headers=seen(client)).json()
+        assert (job["trigger_args"]["hour"], job["max_instances"], job["misfire_grace_time"]) == ("4", 5, None)
+        job = client.patch(JOB, json={"trigger": None}, headers=seen(client)).json()
+        assert (job["trigger_args"]["hour"], set(job["overrides"])) == ("15", {"max_instances", "misfire_grace_time"})
+        job = client.patch(JOB, json={"max_instances": None, "misfire_grace_time": None}, headers=seen(client)).json()
+        assert (job["max_instances"], job["misfire_grace_time"], job["source"]) == (1, 3600, "code")
+
+    def test_reason_and_expiry_are_kept(self, scheduler: Scheduler, client: TestClient) -> None:
+        until = (NOON + timedelta(hours=2)).isoformat()
+        job = client.post(f"{JOB}/pause", json={"reason": "moving", "expires_at": until}, headers=seen(client)).json()
+        override = job["overrides"]["enabled"]
+        assert (override["reason"], override["expires_at"], override["origin"]) == ("moving", until, "api")
+        job = client.post(f"{JOB}/resume", headers=seen(client)).json()
+        assert (job["enabled"], job["overrides"]) == (True, {})
+
+    @pytest.mark.parametrize(
+        ("change", "field"),
+        [
+            ({"expires_at": "2050-03-07T14:00:00", "enabled": False}, "expires_at"),
+            ({"expires_at": "2049-03-07T14:00:00Z", "enabled": False}, "expires_at"),
+            ({"expires_at": "2051-03-07T14:00:00Z"}, "expires_at"),
+            ({"reason": "x" * 1001}, "reason"),
+            ({"executor": "processes"}, "executor"),
+            ({"__class__": {}}, "__class__"),
+            ({"name": "x"}, "name"),
+            ({"max_instances": 10**30}, "max_instances"),
+            ({"max_instances": 1.5}, "max_instances"),
+            ({"misfire_grace_time": "none"}, "misfire_grace_time"),
+            ({"trigger": "cron", "trigger_args": {"func": "os:system"}}, "func"),
+            ({"trigger": "interval", "trigger_args": {"seconds": -5}}, "seconds"),
+            ({"trigger": "crontab", "trigger_args": {"expression": "x" * 300}}, "expression"),
+        ],
+    )
+    def test_bad_input_names_its_field_and_changes_nothing(
+        self, scheduler: Scheduler, client: TestClient, change: Any, field: str
+    ) -> None:
+        answer = client.patch(JOB, json=change, headers=ANY)
+        assert answer.status_code == 422, answer.text
+        assert field in answer.json()["field"]
+        assert scheduler.changes() == []
+
+    @pytest.mark.parametrize("body", [b'{"max_instances": NaN}', b'{"max_instances": 1e999}', b"\xff", b"[" * 10_000])
+    def test_what_is_no_json_or_no_number_is_refused(self, client: TestClient, body: bytes) -> None:
+        answer = client.patch(JOB, content=body, headers={**ANY, "Content-Type": "application/json"})
+        assert answer.status_code in {400, 422}
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+class TestDefaultsAndChanges:
+    def test_keep_adopt_and_revert(
+        self,
+        scheduler: Scheduler,
+        client: TestClient,
+        another_scheduler: Callable[..., Scheduler],
+        engine: ManualEngine,
+    ) -> None:
+        client.patch(JOB, json={"trigger": "cron", "trigger_args": {"hour": 4}}, headers=ANY)
+        engine.clock.advance(minutes=1)
+        newer = another_scheduler()
+        newer.register(nothing, "cron", id="job", hour=16)
+        newer.start_all_jobs()
+        assert client.get(JOB).json()["overrides"]["trigger"]["moved"] is True
+        assert client.post(f"{JOB}/keep", headers=ANY).json()["overrides"]["trigger"]["moved"] is False
+        refused = client.post(f"{JOB}/adopt", headers=ANY)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/change-refused")
+        job = client.post(f"{JOB}/revert", json={"reason": "as the code says"}, headers=ANY).json()
+        assert (job["trigger_args"]["hour"], job["source"]) == ("16", "code")
+
+    def test_the_log_is_read_by_job_actor_and_time_and_paged(self, scheduler: Scheduler, client: TestClient) -> None:
+        for number in range(1, 6):
+            author = Author("ann" if number % 2 else "bob", Origin.CLI, f"change {number}")
+            scheduler.change_job("job", max_instances=number + 1, author=author)
+        url = "/api/scheduler/changes"
+        first = client.get(url, params={"limit": 2}).json()
+        rest = client.get(url, params={"limit": 100, "cursor": first["next"]}).json()
+        assert [c["reason"] for c in first["changes"] + rest["changes"]] == [f"change {n}" for n in (5, 4, 3, 2, 1)]
+        assert rest["next"] is None
+        assert {c["actor"] for c in client.get(url, params={"actor": "bob"}).json()["changes"]} == {"bob"}
+        assert client.get(url, params={"since": (NOON + timedelta(hours=1)).isoformat()}).json()["changes"] == []
+        assert len(client.get(url, params={"job": "job", "until": NOON.isoformat()}).json()["changes"]) == 5
+        assert client.get(url, params={"job": "another"}).json()["changes"] == []
+        one = first["changes"][0]
+        assert client.get(f"{url}/{one['id']}").json() == one
+
+    def test_a_change_is_undone_and_not_where_another_stands_in_the_way(
+        self, scheduler: Scheduler, client: TestClient
+    ) -> None:
+        client.patch(JOB, json={"max_instances": 2}, headers=ANY)
+        client.patch(JOB, json={"max_instances": 3}, headers=ANY)
+        newer, older = client.get("/api/scheduler/changes").json()["changes"]
+        refused = client.post(f"/api/scheduler/changes/{older['id']}/undo", headers=ANY)
+        assert (refused.status_code, str(newer["id"]) in refused.json()["detail"]) == (409, True)
+        assert client.post(f"/api/scheduler/changes/{newer['id']}/undo", headers=ANY).json()["max_instances"] == 2
+        assert client.get("/api/scheduler/changes/4711").status_code == 404
+        assert client.post("/api/scheduler/changes/4711/undo", headers=ANY).status_code == 404
+
+
+def test_a_preview_is_what_the_code_that_fires_says(scheduler: Scheduler, client: TestClient) -> None:
+    asked = {"trigger": "crontab", "trigger_args": {"expression": "0 3 * * mon"}, "count": 3}
+    found = client.post("/api/scheduler/preview", json=asked).json()
+    assert found["schedule"].startswith("at 03:00")
+    assert found["fire_times"] == [
+        "2050-03-14T03:00:00+00:00",
+        "2050-03-21T03:00:00+00:00",
+        "2050-03-28T03:00:00+00:00",
+    ]
+    both = client.post(f"{JOB}/preview", json=asked).json()
+    assert both["before"]["fire_times"][0] == client.get(JOB).json()["next_run_time"]
+    assert both["after"] == found
+    assert (
+        client.post("/api/scheduler/preview", json={"trigger": "cron", "trigger_args": {"hour": 99}}).status_code == 422
+    )
+    assert scheduler.changes() == []
+
+
+def test_the_kinds_of_trigger_say_what_they_take(client: TestClient) -> None:
+    kinds = {kind["trigger"]: kind for kind in client.get("/api/scheduler/triggers").json()["triggers"]}
+    assert set(kinds) == {"cron", "interval", "date", "calendarinterval", "crontab"}
+    assert [each["name"] for each in kinds["crontab"]["arguments"] if each["required"]] == ["expression"]
+
+
+class TestRuns:
+    RUNS = "/api/scheduler/runs"
+
+    def test_a_run_is_started_once_under_a_key(
+        self, scheduler: Scheduler, client: TestClient, engine: ManualEngine
+    ) -> None:
+        headers = {"Idempotency-Key": "a click"}
+        first, again = (client.post(f"{JOB}/run", json={"reason": "by hand"}, headers=headers) for _ in range(2))
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.json()["id"] == again.json()["id"]
+        engine.step()
+        run = client.get(f"{self.RUNS}/{first.json()['id']}").json()
+        assert (run["state"], run["cause"], len(run["attempts"])) == ("succeeded", "manual", 1)
+        assert [(change["action"], change["reason"]) for change in run["changes"]] == [("run", "by hand")]
+        assert client.get(self.RUNS).json()["runs"] == [
+            {k: v for k, v in run.items() if k not in {"attempts", "changes"}}
+        ]
+        other = scheduler.register(nothing, "cron", id="other", hour=1).job_id
+        assert client.post(f"{JOBS}/{other}/run", headers=headers).status_code in {409, 422}
+
+    def test_a_queued_run_is_cancelled_and_tried_again(self, client: TestClient, engine: ManualEngine) -> None:
+        run_id = client.post(f"{JOB}/run").json()["id"]
+        cancelled = client.post(f"{self.RUNS}/{run_id}/cancel", json={"reason": "wrong job"}).json()
+        assert (cancelled["outcome"], cancelled["run"]["state"]) == ("cancelled", "cancelled")
+        retried = client.post(f"{self.RUNS}/{run_id}/retry").json()
+        assert (retried["state"], retried["attempt"]) == ("queued", 2)
+        engine.step()
+        refused = client.post(f"{self.RUNS}/{run_id}/retry")
+        assert (refused.status_code, "run the job now" in refused.json()["detail"]) == (409, True)
+        assert client.post(f"{self.RUNS}/{run_id}/cancel").status_code == 409
+        assert client.get(f"{self.RUNS}/4711").status_code == 404
+
+    def test_the_ledger_is_narrowed_down_and_paged(self, client: TestClient, engine: ManualEngine) -> None:
+        engine.scheduler.register(fail, "interval", id="failing", hours=1)
+        engine.run_until(NOON + timedelta(hours=5))
+        found = client.get(self.RUNS, params={"state": "failed", "job": "failing", "search": "always fails"}).json()
+        assert (len(found["runs"]), found["next"]) == (5, None)
+        pages, cursor = [], None
+        while True:
+            page = client.get(self.RUNS, params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
+            pages += page["runs"]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        assert [run["id"] for run in pages] == [run["id"] for run in client.get(self.RUNS).json()["runs"]]
+        later = {"since": (NOON + timedelta(hours=4)).isoformat(), "until": (NOON + timedelta(hours=5)).isoformat()}
+        assert len(client.get(self.RUNS, params={**later, "job": "failing"}).json()["runs"]) == 1
+        assert client.get(self.RUNS, params={"cursor": "WzEsMl0x"}).status_code == 422
+
+    def test_what_a_run_wrote_is_read_in_pieces_and_as_a_whole(self, client: TestClient, engine: ManualEngine) -> None:
+        engine.scheduler.register(chatty, "interval", id="chatty", hours=1)
+        (run,) = [run for run in engine.run_until(NOON + timedelta(hours=1)) if run.job_id == "chatty"]
+        url = f"{self.RUNS}/{run.id}/output"
+        text, after = "", -1
+        while True:
+            page = client.get(url, params={"after": after, "limit": 1}).json()
+            text += "".join(piece["text"] for piece in page["pieces"])
+            after = page["after"]
+            if page["is_last"]:
+                break
+        assert "line 1\n" in text
+        whole = client.get(f"{url}.txt")
+        assert whole.text == text
+        assert whole.headers["content-disposition"] == f'attachment; filename="run-{run.id}.txt"'
+        assert client.get(url, params={"tail": 1}).json()["is_last"] is True
+        assert client.get(f"{self.RUNS}/4711/output").status_code == 404
+
+    def test_nodes_say_that_they_live(self, client: TestClient) -> None:
+        (node,) = client.get("/api/scheduler/nodes").json()["nodes"]
+        assert node["state"] == "alive"
+        assert set(schemas.Node.model_fields) == set(node)
+
+
+class TestTasks:
+    NEW = {  # noqa: RUF012
+        "id": "report-acme",
+        "task": "greet",
+        "trigger": "interval",
+        "trigger_args": {"hours": 1},
+        "kwargs": {"name": "acme"},
+        "reason": "a new tenant",
+    }
+
+    @pytest.fixture(autouse=True)
+    def task(self, scheduler: Scheduler) -> None:
+        scheduler.task(greet)
+
+    def test_a_job_is_added_runs_is_removed_and_brought_back(
+        self, scheduler: Scheduler, client: TestClient, engine: ManualEngine
+    ) -> None:
+        assert [task["name"] for task in client.get("/api/scheduler/tasks").json()["tasks"]] == ["greet"]
+        added = client.post(JOBS, json=self.NEW)
+        assert (added.status_code, added.json()["kwargs"]) == (201, {"name": "acme"})
+        assert client.post(JOBS, json=self.NEW).status_code == 409
+        engine.run_until(NOON + timedelta(hours=1))
+        assert client.get(f"{JOBS}/report-acme").json()["last_run"]["state"] == "succeeded"
+        assert client.delete(f"{JOBS}/report-acme").status_code == 428
+        assert client.delete(f"{JOBS}/report-acme", headers={"If-Match": added.headers["ETag"]}).status_code == 200
+        assert client.get(f"{JOBS}/report-acme").status_code == 404
+        removed = client.get("/api/scheduler/changes").json()["changes"][0]
+        assert client.post(f"/api/scheduler/changes/{removed['id']}/undo", headers=ANY).status_code == 200
+        assert client.get(f"{JOBS}/report-acme").json()["kwargs"] == {"name": "acme"}
+
+    @pytest.mark.parametrize(
+        ("bad", "field"),
+        [
+            ({"kwargs": {"name": 5}}, "kwargs.name"),
+            ({"kwargs": {}}, "kwargs"),
+            ({"kwargs": {"name": "x", "more": 1}}, "kwargs"),
+            ({"id": "a/b"}, "id"),
+            ({"trigger": "cron", "trigger_args": {"hour": 99}}, "hour"),
+            ({"func": "os:system"}, "func"),
+        ],
+    )
+    def test_what_does_not_fit_is_named(self, client: TestClient, bad: Any, field: str) -> None:
+        answer = client.post(JOBS, json={**self.NEW, **bad})
+        assert answer.status_code == 422, answer.text
+        assert field in answer.json()["field"]
+        assert client.get(f"{JOBS}/report-acme").status_code == 404
+
+    def test_what_code_declares_is_not_removed(self, client: TestClient) -> None:
+        refused = client.delete(JOB, headers=ANY)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/change-refused")
+
+
+def greet(name: str) -> None:
+    """Greet somebody."""
+
+
+def chatty() -> None:
+    """Write."""
+    for number in range(3):
+        sys.stdout.write(f"line {number}\n")
+
+
+def test_what_is_answered_is_what_the_description_says(scheduler: Scheduler, client: TestClient) -> None:
+    scheduler.change_job("job", max_instances=2)
+    (job,) = client.get(JOBS).json()["jobs"]
+    assert set(schemas.Job.model_fields) == set(job)
+    assert set(schemas.Override.model_fields) == set(job["overrides"]["max_instances"])
+    (change,) = client.get("/api/scheduler/changes").json()["changes"]
+    assert set(schemas.Change.model_fields) == set(change)
+    found = client.post("/api/scheduler/preview", json={"trigger": "cron", "trigger_args": {"hour": 1}}).json()
+    assert set(schemas.TriggerWords.model_fields) == set(found)
