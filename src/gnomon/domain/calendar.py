@@ -129,8 +129,9 @@ class JobCalendar(NamedTuple):
 
 def check_calendar_name(name: object) -> None:
     """A name stands in log lines, in URLs and on command lines. Raises ``InvalidInput``."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidInput("calendar", name, "give 1 to 64 letters, digits, dots, dashes or underscores")
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.lower() == "none":
+        allowed = "give 1 to 64 letters, digits, dots, dashes or underscores; `none` stands for no calendar"
+        raise InvalidInput("calendar", name, allowed)
 
 
 def read_dates(given: object) -> dict[date, str]:

@@ -16,6 +16,7 @@ from typing import Any
 from gnomon.domain.calendar import Calendar, Definition, StoredCalendar, check_calendar_name
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput
+from gnomon.operations.change import check_reason
 from gnomon.operations.holidays import holidays_of, is_installed
 from gnomon.operations.ports import Context
 
@@ -37,6 +38,7 @@ def set_calendar(context: Context, name: str, definition: Definition, author: Au
     Raises ``InvalidInput`` for a name that can't be one, and a country or subdivision that nobody knows.
     """
     check_calendar_name(name)
+    check_reason(author.reason)
     store = context.store
     with store.database.transaction("change"):
         store.database.one_at_a_time()
@@ -53,6 +55,7 @@ def remove_calendar(context: Context, name: str, author: Author, *, force: bool 
 
     Raises ``CalendarNotFound``; and, without ``force``, ``ChangeRefused`` where jobs name it.
     """
+    check_reason(author.reason)
     store = context.store
     with store.database.transaction("change"):
         store.database.one_at_a_time()

@@ -188,7 +188,7 @@ def _start(each: Coming) -> datetime:
 
 def _is_meant(scheduled_at: datetime, at: datetime) -> bool:
     """Times are shown to the second, and some are due at a fraction of one."""
-    scheduled_at, at = scheduled_at.astimezone(UTC), at.astimezone(UTC)
+    scheduled_at = scheduled_at.astimezone(UTC)  # not `at`, which may be too near to the end of time for that
     return at in (scheduled_at, scheduled_at.replace(microsecond=0))
 
 

@@ -5,12 +5,15 @@ Only who makes a calendar needs it. The dates then stand in the store, so every 
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from importlib.util import find_spec
 
 from gnomon.errors import InvalidInput
 
 _LONGEST_WORDS = 200
+_CODE = re.compile("[A-Z]{2,3}")
+_COUNTRIES = "give an ISO 3166 code such as DE, US or JP"
 
 
 def is_installed() -> bool:
@@ -32,12 +35,14 @@ def holidays_of(country: str, subdivision: str | None, years: range) -> dict[dat
     import holidays
 
     code, part = country.upper(), subdivision
+    if not _CODE.fullmatch(code):  # the library would look for anything of this name
+        raise InvalidInput("country", country, _COUNTRIES)
     try:
         found = holidays.country_holidays(code, subdiv=part, years=years, language="en_US")
     except NotImplementedError:
         known = holidays.list_supported_countries()
         if code not in known:
-            raise InvalidInput("country", country, "give an ISO 3166 code such as DE, US or JP") from None
+            raise InvalidInput("country", country, _COUNTRIES) from None
         parts = ", ".join(known[code]) or "none"
         raise InvalidInput("subdivision", subdivision, f"of {code} there are {parts}") from None
     return {day: name[:_LONGEST_WORDS] for day, name in sorted(found.items())}
