@@ -83,6 +83,18 @@ class Schedules:
         with self._database.read() as session:
             return int(session.execute(statement, parameters).scalar() or 0)
 
+    def count_due_at(self, moment: datetime, *, exclude: str | None = None) -> int:
+        """How many jobs, but one, have a time as their next."""
+        # Others may have written the column with less than microseconds.
+        statement = (
+            "SELECT count(*) FROM apscheduler_jobs WHERE next_run_time > :low AND next_run_time < :high "
+            "AND id <> :exclude"
+        )
+        seconds = to_seconds(moment)
+        parameters = {"low": seconds - 0.0005, "high": seconds + 0.0005, "exclude": exclude or ""}
+        with self._database.read() as session:
+            return int(session.execute(statement, parameters).scalar())
+
     def get(self, job_id: str) -> JobRow | None:
         """One row."""
         return self._one(job_id, lock="")
