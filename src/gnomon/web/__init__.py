@@ -9,7 +9,7 @@ Where what stands::
     notices.py       what was just done, said once, with its undo
     static_files.py  style, script, pictures: named by their content, kept for a year (``static_route.py`` sends them)
     overview.py, jobs.py, together.py, steering.py, sign_in.py   a page or a group of actions each
-    ledger.py, timeline.py, strip.py, standing.py                what pages show, as plain values
+    ledger.py, coming.py, timeline.py, strip.py, standing.py     what pages show, as plain values
     templates/       a page each; ``templates/macros/`` has the parts: badge, moment, strip, table, form, dialog
 
 **A page** is a module with ``router(pages)``; name it in ``application.PARTS`` and, if people go there by themselves,
