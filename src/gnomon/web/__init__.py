@@ -10,8 +10,8 @@ Where what stands::
     static_files.py  style, script, pictures: named by their content, kept for a year (``static_route.py`` sends them)
     overview.py, jobs.py, together.py, steering.py, sign_in.py, runs.py, run.py, changes.py, nodes.py, tokens.py
                      a page or a group of actions each
-    ledger.py, timeline.py, strip.py, standing.py, narrowing.py, stages.py, transcript.py, ansi.py, story.py, health.py
-                     what pages show, as plain values
+    ledger.py, coming.py, timeline.py, strip.py, standing.py, narrowing.py, stages.py, transcript.py, ansi.py, story.py,
+    health.py        what pages show, as plain values
     one_job.py, editor.py, new_job.py     a job, how one changes it, how one adds one
     explanation.py, history.py            why it is as it is; its runs over time
     trigger_form.py, argument_form.py, forecast.py, conflict.py   what the editor is made of, as plain values

@@ -21,6 +21,7 @@ NAMES = {
     "misfire_grace_time": ("Grace time", "How late a run may start; later ones are missed."),
     "coalesce": ("Coalesce", "Of several overdue times, only the last one runs."),
     "max_instances": ("At once", "How many of its runs may be active, over all nodes."),
+    "calendar": ("Calendar", "The dates that it leaves out."),
     "kwargs": ("Arguments", "What its task is given."),
 }
 #: Where a change came from, as the end of "changed by …".
@@ -110,6 +111,10 @@ def in_words(field: str, value: Any) -> str:
         return "no limit" if value is None else duration(timedelta(seconds=value))
     if field == "coalesce":
         return "yes" if value else "no"
+    if field == "calendar":
+        return value or "none"
+    if value is None:
+        return "not known"
     return counted(value, "run")
 
 
