@@ -15,13 +15,14 @@ Where what stands::
     templates/       a page each; ``templates/macros/`` has the parts: badge, moment, strip, table, form, dialog
 
 **A page** is a module with ``router(pages)``; name it in ``application.PARTS`` and, if people go there by themselves,
-in ``navigation.py``. Its routes demand a role with ``needs(...)`` and return ``pages.answer(request, "name.html", ...)``.
-Its template extends ``base.html``.
+in ``navigation.py``. Its routes demand a role with ``needs(...)`` and return
+``pages.answer(request, "name.html", ...)``. Its template extends ``base.html``.
 
-**What updates itself** stands in an element with an ``id`` and ``data-live="change run runs nodes"`` (which of the events
-of the live stream concern it): when something moves, the script reads the page anew and morphs these elements. No
-fragment has an address of its own; only what a run writes is read part by part (``static/output.js``). Lists whose rows come and go are marked ``data-hold`` and their rows have ids: while
-somebody points at one, no row moves. Forms that people fill in stand outside of ``data-live``.
+**What updates itself** stands in an element with an ``id`` and ``data-live="change run runs nodes"`` (which of the
+events of the live stream concern it): when something moves, the script reads the page anew and morphs these elements.
+No fragment has an address of its own; only what a run writes is read part by part (``static/output.js``). Lists whose
+rows come and go are marked ``data-hold`` and their rows have ids: while somebody points at one, no row moves. Forms
+that people fill in stand outside of ``data-live``.
 
 **An action** is a POST route that calls the scheduler with ``who.author(Origin.PAGE)`` and returns
 ``pages.done(request, sent, Notice(...))``. With the macro ``action`` its button works in place; without JavaScript, it
