@@ -54,20 +54,23 @@ _LABELS = {
     "max_instances": "at once",
     "kwargs": "arguments",
     "timezone": "time zone",
-    "expires_at": "until",
+    "expires_at": "ends",
     "default": "default",
 }
 #: Told with the trigger, by other words, or of no use to people.
+NEVER = "never"
 _UNSAID = frozenset({"trigger_args", "undone", "run", "state", "attempt", "cancellation", "override"})
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A field before and after, in words; ``None`` where there is nothing on that side."""
+    """A field before and after, in words; ``None`` where there is nothing on that side. ``is_moment``: they are
+    moments, in ISO 8601, or ``NEVER``."""
 
     label: str
     before: str | None
     after: str | None
+    is_moment: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,12 @@ def _differences(change: Change) -> tuple[Difference, ...]:
     names = [name for name in dict.fromkeys([*before, *after]) if name not in _UNSAID]
     if change.action in {"pause", "resume"}:
         names = [name for name in names if name != "enabled"]
+    names.sort(key=lambda name: name != "trigger")
     found = [
-        Difference(_LABELS.get(name, name.replace("_", " ")), _said(name, before), _said(name, after)) for name in names
+        Difference(
+            _LABELS.get(name, name.replace("_", " ")), _said(name, before), _said(name, after), name == "expires_at"
+        )
+        for name in names
     ]
     return tuple(each for each in found if each.before != each.after)
 
@@ -131,7 +138,7 @@ def _said(name: str, side: Mapping[str, Any]) -> str | None:
         if name == "trigger":
             return value_in_words("trigger", [value, side.get("trigger_args") or {}])
         if name == "kwargs" or isinstance(value, bool | int | None):
-            return "never ends" if name == "expires_at" and value is None else value_in_words(name, value)
+            return NEVER if name == "expires_at" and value is None else value_in_words(name, value)
     except (TypeError, ValueError, LookupError):
         pass  # written by another version; said as it stands
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
