@@ -29,7 +29,8 @@ from tests.browser import scene
 from tests.browser.site import Site
 
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-_ARGUMENTS = [
+#: Without the sandbox, which containers do not allow; and nothing that asks another host for anything.
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -53,14 +54,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running: tests of other parts want their own.
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, started once."""
-    path = _chromium()
+    """The system's Chromium, started once for each module."""
+    path = chromium()
     if path is None:
         pytest.skip("there is no Chromium; as root: apt-get install chromium, or set CHROMIUM to the path of one")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -160,7 +161,8 @@ def live(page: Page) -> Page:
     return page
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
+    """Where the system's Chromium is: what the variable of that name says, otherwise where packages put it."""
     named = os.environ.get("CHROMIUM")
     for path in [named] if named else CHROMIUM:
         if shutil.which(path):

@@ -68,6 +68,7 @@ class Site:
             port=self._port,
             log_config=None,
             access_log=False,
+            lifespan="off",
             proxy_headers=False,
             timeout_graceful_shutdown=1,
         )

@@ -89,7 +89,6 @@ def test_who_signed_out_is_out(store: Store, session: Session) -> None:
 
 
 def test_all_sessions_of_a_token_end_at_once(store: Store, session: Session) -> None:
-    store.credentials.add_session(session)
     store.credentials.end_sessions("another")
     assert store.credentials.session(session.digest) is not None
     store.credentials.end_sessions(session.token.id)

@@ -10,15 +10,15 @@ Where what stands::
     static_files.py  style, script, pictures: named by their content, kept for a year (``static_route.py`` sends them)
     overview.py, jobs.py, together.py, steering.py, sign_in.py, runs.py, run.py, changes.py, nodes.py, tokens.py
                      a page or a group of actions each
-    ledger.py, timeline.py, strip.py, standing.py, narrowing.py, stages.py, transcript.py, ansi.py, story.py, health.py
-                     what pages show, as plain values
+    ledger.py, coming.py, timeline.py, strip.py, standing.py, narrowing.py, stages.py, transcript.py, ansi.py, story.py,
+    health.py        what pages show, as plain values
     templates/       a page each; ``templates/macros/`` has the parts: badge, moment, strip, table, form, dialog
 
 **A page** is a module with ``router(pages)``; name it in ``application.PARTS`` and, if people go there by themselves,
 in ``navigation.py``. Its routes demand a role with ``needs(...)`` and return
 ``pages.answer(request, "name.html", ...)``. Its template extends ``base.html``.
 
-**What updates itself** stands in an element with an ``id`` and ``data-live="change run runs nodes"`` (which of the
+**What updates itself** stands in an element with an ``id`` and ``data-live="change run nodes"`` (which of the
 events of the live stream concern it): when something moves, the script reads the page anew and morphs these elements.
 No fragment has an address of its own; only what a run writes is read part by part (``static/output.js``). Lists whose
 rows come and go are marked ``data-hold`` and their rows have ids: while somebody points at one, no row moves. Forms
