@@ -76,7 +76,6 @@ from gnomon.operations.preview import (
 from gnomon.operations.watch import Watch
 from gnomon.settings import Settings
 from gnomon.store import Clock, SqlEngine, Store
-from gnomon.store.run_output import LARGEST_OUTPUT_PAGE
 from gnomon.store.survey import survey
 
 logger = logging.getLogger("gnomon")
@@ -724,10 +723,10 @@ class Scheduler:
         return self.store.run_output.page(run_id, after=after, limit=limit)
 
     def output_tail(
-        self, run_id: int, *, limit: int = 100, before: int | None = None, size: int = LARGEST_OUTPUT_PAGE
+        self, run_id: int, *, limit: int = 100, before: int | None = None, size: int | None = None
     ) -> OutputPage:
-        """The last pieces that a run has written, of ``size`` characters at most; go on from the page's ``after`` to
-        follow it. ``before`` is the ``seq`` of a piece: the last ones before that."""
+        """The last pieces that a run has written, 256 KiB or ``size`` characters at most; go on from the page's
+        ``after`` to follow it. ``before`` is the ``seq`` of a piece: the last ones before that."""
         check_limit(limit)
         return self.store.run_output.tail(run_id, limit=limit, before=before, size=size)
 

@@ -32,11 +32,9 @@ class RunOutput:
             pieces = _pieces(session, run_id, first=chosen[0], last=chosen[-1])
         return OutputPage(pieces, chosen[-1], len(chosen) == len(sizes))
 
-    def tail(
-        self, run_id: int, *, limit: int, before: int | None = None, size: int = LARGEST_OUTPUT_PAGE
-    ) -> OutputPage:
+    def tail(self, run_id: int, *, limit: int, before: int | None = None, size: int | None = None) -> OutputPage:
         """The last ``limit`` pieces, or those before the piece ``before``; as many of them as fit into ``size``
-        characters. Nothing follows the last piece of all, or of those that were asked for."""
+        characters, or on a page. Nothing follows the last piece of all, or of those that were asked for."""
         with self._database.read() as session:
             rest = "seq < :before ORDER BY seq DESC LIMIT :limit"
             sizes = _sizes(session, run_id, rest, {"limit": limit, "before": _AFTER_ALL if before is None else before})
@@ -52,9 +50,10 @@ def _sizes(session: Session, run_id: int, rest: str, parameters: dict[str, Any])
     return [(row[0], row[1]) for row in session.execute(statement, {"id": run_id, **parameters})]
 
 
-def _fitting(sizes: list[tuple[int, int]], room: int = LARGEST_OUTPUT_PAGE) -> list[int]:
+def _fitting(sizes: list[tuple[int, int]], most: int | None = None) -> list[int]:
     """The first pieces that fit on a page together; one always does."""
     chosen: list[int] = []
+    room = LARGEST_OUTPUT_PAGE if most is None else most
     for seq, size in sizes:
         room -= size
         if chosen and room < 0:

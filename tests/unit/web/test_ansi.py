@@ -40,7 +40,7 @@ class _Reader(HTMLParser):
 
 def read(markup: str) -> _Reader:
     reader = _Reader()
-    reader.feed(markup)
+    reader.feed(str(markup))  # Markup would escape what is added to it
     reader.close()
     return reader
 
