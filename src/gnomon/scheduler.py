@@ -15,7 +15,7 @@ from gnomon.access.access import Access
 from gnomon.access.authentication import Identify
 from gnomon.domain.adoption import JOBS_TABLE, Candidate, Survey
 from gnomon.domain.calendar import Definition, check_calendar_name, read_dates
-from gnomon.domain.change import Author, Change
+from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.crontab_file import CrontabJob
 from gnomon.domain.declaration import DEFAULT_MISFIRE_GRACE_TIME, Declaration, Retries
 from gnomon.domain.ledger import OutputPage
@@ -61,6 +61,7 @@ from gnomon.operations import (
     tasks,
     undo,
 )
+from gnomon.operations.closeup import Closeup, closeup, due_beside
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
@@ -75,6 +76,7 @@ from gnomon.operations.preview import (
 from gnomon.operations.watch import Watch
 from gnomon.settings import Settings
 from gnomon.store import Clock, SqlEngine, Store
+from gnomon.store.run_output import LARGEST_OUTPUT_PAGE
 from gnomon.store.survey import survey
 
 logger = logging.getLogger("gnomon")
@@ -657,6 +659,16 @@ class Scheduler:
         self.open()
         return calendars.remove_calendar(self._context, name, author or Author(), force=force)
 
+    def closeup(self, job_id: str, *, count: int = 5) -> Closeup:
+        """One stored job, its next fire times, and all that the code declares of it. Raises ``JobNotFound``."""
+        self.open()
+        return closeup(self._context, job_id, count=count)
+
+    def due_beside(self, moment: datetime, *, job_id: str = "") -> int:
+        """How many jobs other than ``job_id`` are next due in the same second; a thousand stands for more."""
+        self.open()
+        return due_beside(self._context, moment, job_id=job_id)
+
     # -- runs and changes
 
     def runs(
@@ -711,10 +723,13 @@ class Scheduler:
         check_limit(limit)
         return self.store.run_output.page(run_id, after=after, limit=limit)
 
-    def output_tail(self, run_id: int, *, limit: int = 100) -> OutputPage:
-        """The last pieces that a run has written; go on from the page's ``after`` to follow it."""
+    def output_tail(
+        self, run_id: int, *, limit: int = 100, before: int | None = None, size: int = LARGEST_OUTPUT_PAGE
+    ) -> OutputPage:
+        """The last pieces that a run has written, of ``size`` characters at most; go on from the page's ``after`` to
+        follow it. ``before`` is the ``seq`` of a piece: the last ones before that."""
         check_limit(limit)
-        return self.store.run_output.tail(run_id, limit=limit)
+        return self.store.run_output.tail(run_id, limit=limit, before=before, size=size)
 
     def output_text(self, run_id: int) -> Iterator[str]:
         """All that a run has written, part by part: for a download of any size. Raises ``RunNotFound``."""
@@ -750,14 +765,17 @@ class Scheduler:
         actor: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        origins: Iterable[Origin] = (),
         before: int | None = None,
         limit: int = 50,
     ) -> list[Change]:
-        """The audit log, newest first: of a job, of an actor, between two times (inclusive).
+        """The audit log, newest first: of a job, of an actor, from some origins, between two times (inclusive).
 
         ``before`` is a change's id to page on from.
         """
-        return self.store.records.changes(job_id, actor=actor, since=since, until=until, before=before, limit=limit)
+        return self.store.records.changes(
+            job_id, actor=actor, since=since, until=until, origins=origins, before=before, limit=limit
+        )
 
     def change(self, change_id: int) -> Change:
         """One line of the audit log. Raises ``ChangeNotFound``."""

@@ -193,8 +193,9 @@ class AttemptOfRun(_Answer):
 
 
 class DoneToRun(_Answer):
-    """What somebody did to a run."""
+    """What somebody did to a run. `id` is that of the line in the log of changes."""
 
+    id: int
     at: datetime
     action: str
     actor: str

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from gnomon.domain.spans import span_of
 from gnomon.errors import InvalidInput
-
-_SPAN = re.compile(r"(?P<count>\d{1,6}) ?(?P<unit>min|m|h|d|w)")
-_UNITS = {"min": "minutes", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 UntilOption = Annotated[
     str | None,
@@ -28,10 +25,10 @@ def moment_of(text: str | None) -> datetime | None:
     """The time that is meant. Raises ``InvalidInput``."""
     if text is None:
         return None
-    span = _SPAN.fullmatch(text.strip())
-    if span is not None:
-        return datetime.now(UTC) + timedelta(**{_UNITS[span["unit"]]: int(span["count"])})
+    span = span_of(text)
     try:
+        if span is not None:
+            return datetime.now(UTC) + span
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError):
         raise InvalidInput("--until", text, "give a time such as 2026-12-01T09:00, or a span such as 2h") from None

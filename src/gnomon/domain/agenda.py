@@ -13,23 +13,22 @@ _MOMENT = timedelta(microseconds=1)
 _MOST_STEPS = 100
 
 
-def agenda(trigger: BaseTrigger, first: datetime, *, since: datetime, until: datetime, step: timedelta) -> list[int]:
-    """The steps from ``since`` to ``until``, counted from 0, in which a job fires whose next run time is ``first``.
+def agenda(
+    trigger: BaseTrigger, first: datetime, *, since: datetime, until: datetime, step: timedelta
+) -> list[datetime]:
+    """The fire times from ``first``, the next run time, up to ``until``; of those in one ``step``, counted from
+    ``since``, only the first.
 
-    A step in which it fires several times is told once. Nominal: without jitter. A trigger that cannot be calculated is
-    told as far as it is known.
+    Nominal: without jitter. A trigger that cannot be calculated is told as far as it is known.
     """
-    steps: list[int] = []
-    kind, fire = describe(trigger).kind, first
-    while fire < until:
-        index = max((fire - since) // step, 0)
-        steps.append(index)
-        end = since + (index + 1) * step
-        following = _next(trigger, kind, fire, end, since)
-        if following is None:
-            break
-        fire = following
-    return steps
+    fires: list[datetime] = []
+    kind = describe(trigger).kind
+    fire: datetime | None = first
+    while fire is not None and fire < until:
+        fires.append(fire)
+        end = since + ((fire - since) // step + 1) * step
+        fire = _next(trigger, kind, fire, end, since)
+    return fires
 
 
 def _next(trigger: BaseTrigger, kind: str, fire: datetime, end: datetime, now: datetime) -> datetime | None:

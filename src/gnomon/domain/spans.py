@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 #: Seconds of each unit, the largest first.
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+_SPAN = re.compile(r"(?P<count>\d{1,6}) ?(?P<unit>min|m|h|d|w)", re.ASCII)
+_NAMES = {"min": "minutes", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def span_of(text: str) -> timedelta | None:
+    """The span that people write as ``30min``, ``2h``, ``3d`` or ``1w``; ``None`` if it is none."""
+    found = _SPAN.fullmatch(text.strip())
+    return None if found is None else timedelta(**{_NAMES[found["unit"]]: int(found["count"])})
 
 
 def distance(moment: datetime, now: datetime) -> str:

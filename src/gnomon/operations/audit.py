@@ -17,7 +17,7 @@ _NOT_COMPARED = frozenset({"trigger", "trigger_args", "exceptions", "undone"})
 _SAID = {"pause": "paused", "resume": "resumed", "import": "imported", "adopt": "adopted"}
 #: The job itself came or went.
 _WHOLE = {"add": "added", "remove": "removed"}
-_OF_RUN = {"run": "started run", "cancel": "cancelled run", "retry": "tried again run"}
+_OF_RUN = {"run": "started run", "cancel": "cancelled run", "retry": "retried run"}
 _POLICY_WORDS = {True: "yes", False: "no", None: "no limit"}
 
 
@@ -122,6 +122,6 @@ def _trigger_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> st
 
 def _short(name: str, value: Any) -> str:
     if name == "expires_at":
-        return "never" if value is None else str(value)
+        return "never" if value is None else f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     is_known = name in {"kwargs", "calendar"} or isinstance(value, bool | int | None)
     return value_in_words(name, value) if is_known else str(value)

@@ -73,6 +73,16 @@ class Schedules:
             earliest: float | None = session.execute(statement, parameters).scalar()
             return earliest
 
+    def due_within(self, since: datetime, until: datetime, *, besides: str = "", limit: int) -> int:
+        """How many rows are next due from ``since`` up to, not including, ``until``; counted up to ``limit``."""
+        statement = (
+            "SELECT COUNT(*) FROM (SELECT 1 AS one FROM apscheduler_jobs WHERE next_run_time >= :since "
+            "AND next_run_time < :until AND id <> :besides LIMIT :limit) AS some"
+        )
+        parameters = {"since": to_seconds(since), "until": to_seconds(until), "besides": besides, "limit": limit}
+        with self._database.read() as session:
+            return int(session.execute(statement, parameters).scalar() or 0)
+
     def count_due_at(self, moment: datetime, *, exclude: str | None = None) -> int:
         """How many jobs, but one, have a time as their next."""
         # Others may have written the column with less than microseconds.

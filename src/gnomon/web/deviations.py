@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gnomon.operations.audit import arguments_in_words
 from gnomon.operations.read import words_for
+from gnomon.web.words import counted
 
 _SOON = timedelta(hours=24)
 
@@ -78,4 +80,6 @@ def said(field: str, value: Any) -> str:
         return f"{value} s of grace"
     if field == "coalesce":
         return "coalesced" if value else "not coalesced"
-    return f"{value} instances"
+    if field == "kwargs":
+        return f"arguments {arguments_in_words(value)}"
+    return counted(value, "instance")

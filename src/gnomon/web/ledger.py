@@ -11,10 +11,11 @@ from gnomon.domain.run import FAILURES, Run, RunState
 from gnomon.domain.run_query import JobSummary, RunOutline, RunQuery
 from gnomon.scheduler import Scheduler
 
-#: How far back a page looks for what went wrong.
-TROUBLE_SPAN = timedelta(hours=24)
+#: How far back is looked for what still fails, and for what has recovered since.
+TROUBLE_SPAN, RECOVERED_SPAN = timedelta(days=7), timedelta(hours=24)
 
 _MOST_RUNNING = 50
+_MOST_TROUBLE = 100
 #: Seconds. Where no node is left to notice that the last one died, the clock has to do.
 _SILENT_AFTER = 30.0
 
@@ -54,13 +55,13 @@ def active(scheduler: Scheduler) -> list[Run]:
 
 
 def trouble(scheduler: Scheduler, now: datetime) -> list[Trouble]:
-    """What failed or was missed lately, what is still wrong first."""
+    """What fails since its last success, and what failed or was missed lately and has recovered."""
     found = [
         each
         for each in scheduler.run_summary(now - TROUBLE_SPAN, now)
-        if FAILURES & set(each.counts) or each.failing_since
+        if each.failing_since or (FAILURES & set(each.counts) and each.last_at > now - RECOVERED_SPAN)
     ]
-    return [Trouble(each, _newest_failure(scheduler, each.job_id)) for each in found]
+    return [Trouble(each, _newest_failure(scheduler, each.job_id)) for each in found[:_MOST_TROUBLE]]
 
 
 def nodes(scheduler: Scheduler) -> list[dict[str, Any]]:

@@ -18,13 +18,24 @@ _SECONDS = 60
 #: What can be said. ``{job}`` is set in type of its own by the template.
 WORDS = {
     "paused": ("Paused ", ". It does not fire until it is resumed."),
+    "paused-until": ("Paused ", ", for the time that you gave. It then returns to what the code says."),
     "resumed": ("Resumed ", ". The next run is counted from now."),
     "reverted": ("Returned ", " to what the code says."),
+    "kept": ("Kept ", " as it is, against what the code says now."),
+    "changed": ("Changed ", ". The next run is counted from now."),
+    "added": ("Added ", "."),
+    "removed": ("Removed ", ". Its runs and changes stay."),
     "unchanged": ("Nothing was to be changed of ", ": it already is like that."),
     "undone": ("Undone: ", " is as it was before."),
     "started": ("Started ", " once, now."),
+    "run-cancelled": ("Cancelled run ", ". It had not started, and now will not."),
+    "run-ending": ("Run ", " is being ended: its node has been told."),
+    "run-asked": ("Run ", " was asked to end. It runs in a thread: it ends when its code looks."),
+    "run-retried": ("Run ", " is queued for its next attempt."),
     "together": ("Done for ", "."),
     "signed-in": ("Signed in as ", "."),
+    "revoked": ("The token of ", " opens nothing any more."),
+    "signed-out-everywhere": ("Signed out everywhere", "."),
     "signed-out": ("Signed out", "."),
 }
 

@@ -12,7 +12,6 @@ from fastapi.responses import Response
 
 from gnomon.api.needs import needs
 from gnomon.domain.principal import Role
-from gnomon.domain.run import RunState
 from gnomon.operations.list_jobs import MOST, JobQuery
 from gnomon.scheduler import Scheduler
 from gnomon.web import ledger
@@ -115,16 +114,15 @@ def verdict(
         warned.append(f"{_jobs(kinds.count('orphaned'))} without code on any node")
     if "moved" in kinds:
         warned.append(f"{_jobs(kinds.count('moved'))} whose default moved")
-    recovered = [each for each in wrong if not each.still and set(each.summary.counts) - {RunState.CANCELLED}]
-    if recovered:
-        warned.append(f"{_jobs(len(recovered))} failed in the last day, and recovered")
+    recovered = len(wrong) - len(still)
+    past = [f"{_jobs(recovered)} failed in the last day, and recovered"] if recovered else []
     if bad:
-        return Verdict("bad", f"{bad[0]}.", tuple(bad[1:] + warned))
+        return Verdict("bad", f"{bad[0]}.", (*bad[1:], *warned))
     if not jobs:
         return Verdict("calm", "No jobs are stored here yet.")
     if warned:
-        return Verdict("warn", f"{warned[0]}.", tuple(warned[1:]))
-    return Verdict("good", "All is well.")
+        return Verdict("warn", f"{warned[0]}.", (*warned[1:], *past))
+    return Verdict("good", "All is well.", tuple(past))
 
 
 def _jobs(count: int) -> str:

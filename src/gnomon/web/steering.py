@@ -1,4 +1,4 @@
-"""What operators do to one job: pause, resume, run now, revert; and undoing what was done."""
+"""What operators do to one job: pause, resume, run now, revert, keep, adopt; and undoing what was done."""
 
 from __future__ import annotations
 
@@ -38,6 +38,27 @@ def router(pages: Pages) -> APIRouter:
         """Return all that was overridden to what the code says."""
         before = newest_change(scheduler, job_id)
         scheduler.revert_job(job_id, if_token=sent.one("token") or None, author=author_of(who, sent))
+        return pages.done(request, sent, _told("reverted", scheduler, job_id, before))
+
+    @routes.post("/jobs/{job_id}/revert/{field}")
+    def revert_field(request: Request, job_id: str, field: str, sent: Sent, who: Operator) -> Response:
+        """Return one field to what the code says."""
+        before = newest_change(scheduler, job_id)
+        scheduler.revert_job(job_id, fields=[field], if_token=sent.one("token") or None, author=author_of(who, sent))
+        return pages.done(request, sent, _told("reverted", scheduler, job_id, before))
+
+    @routes.post("/jobs/{job_id}/keep")
+    def keep(request: Request, job_id: str, sent: Sent, who: Operator) -> Response:
+        """Where the code has changed its mind since: what was overridden stays."""
+        before = newest_change(scheduler, job_id)
+        scheduler.keep_override(job_id, if_token=sent.one("token") or None, author=author_of(who, sent))
+        return pages.done(request, sent, _told("kept", scheduler, job_id, before))
+
+    @routes.post("/jobs/{job_id}/adopt")
+    def adopt(request: Request, job_id: str, sent: Sent, who: Operator) -> Response:
+        """Where the code has changed its mind since: follow it."""
+        before = newest_change(scheduler, job_id)
+        scheduler.adopt_default(job_id, if_token=sent.one("token") or None, author=author_of(who, sent))
         return pages.done(request, sent, _told("reverted", scheduler, job_id, before))
 
     @routes.post("/jobs/{job_id}/run")

@@ -20,12 +20,17 @@ from gnomon.domain.triggers import KINDS, build
 from gnomon.errors import InvalidTrigger
 
 SPAN, STEP = timedelta(hours=24), timedelta(minutes=15)
-STEPS = SPAN // STEP
 #: Pixels of the row at the top.
 HEIGHT = 36
 
+#: With so few jobs each has a lane of its own.
+_FEW = 8
 _MOST_LANES = 12
 _SMALLEST_GROUP = 3
+#: So many at once are pointed out.
+_HERD = 5
+#: Percent between two columns.
+_GAP = 0.12
 _PREFIX = re.compile(r"^(.+?)[-_.:/@ ]")
 
 
@@ -35,7 +40,6 @@ class Mark:
 
     left: float
     width: float
-    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Column:
     """Of the row at the top: how many jobs start within a quarter of an hour."""
 
     left: float
+    width: float
     height: float
     count: int
     at: datetime
@@ -81,65 +86,66 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fires:
+class _Job:
+    """A job, and its fire times: the first of each quarter of an hour."""
+
     job: Mapping[str, Any]
-    first: datetime
-    steps: tuple[int, ...]
+    fires: tuple[datetime, ...]
 
 
 def timeline(jobs: Sequence[Mapping[str, Any]], now: datetime, zone: tzinfo) -> Timeline:
     """The timeline of jobs from ``now`` on, told in ``zone``. Those that do not fire within it have no lane."""
-    since = now.astimezone(UTC)
-    found = [fires for job in jobs if (fires := _fires_of(job, since)) is not None]
-    lanes, more = _lanes(found, since)
-    counts = Counter(step for fires in found for step in fires.steps)
+    now = now.astimezone(UTC)
+    start = _step_of(now)
+    found = [each for job in jobs if (each := _fires_of(job, start, now)) is not None]
+    lanes, more = _lanes(found, now)
+    counts = Counter(_step_of(fire) for each in found for fire in each.fires)
     highest = max(counts.values(), default=1)
-    columns = tuple(
-        Column(_percent(step * STEP), round(count / highest * HEIGHT, 1), count, since + step * STEP)
-        for step, count in sorted(counts.items())
-    )
+    columns = tuple(_column(at, count, round(count / highest * HEIGHT, 1), now) for at, count in sorted(counts.items()))
     busiest = max(columns, key=lambda column: column.count, default=None)
-    is_herd = busiest is not None and busiest.count >= 5 and busiest.count >= 2 * _median(columns)
-    return Timeline(lanes, columns, _hours(since, zone), more, busiest if is_herd else None, len(found))
+    is_herd = busiest is not None and busiest.count >= max(_HERD, 2 * _usual(columns))
+    return Timeline(lanes, columns, _hours(now, zone), more, busiest if is_herd else None, len(found))
 
 
-def _fires_of(job: Mapping[str, Any], since: datetime) -> _Fires | None:
+def _column(at: datetime, count: int, height: float, now: datetime) -> Column:
+    left, right = max(_percent(at - now), 0.0), min(_percent(at + STEP - now), 100.0)
+    return Column(left, round(max(right - left - _GAP, 0.1), 2), height, count, at)
+
+
+def _fires_of(job: Mapping[str, Any], start: datetime, now: datetime) -> _Job | None:
     if job["next_run_time"] is None or job["state"] != "active":
         return None
-    first = datetime.fromisoformat(job["next_run_time"]).astimezone(UTC)
-    if first >= since + SPAN:
+    first = max(datetime.fromisoformat(job["next_run_time"]).astimezone(UTC), now)
+    if first >= start + SPAN:
         return None
-    return _Fires(
-        job, first, _steps(job["trigger"], json.dumps(job["trigger_args"]), first, since.replace(microsecond=0))
-    )
+    return _Job(job, _agenda(job["trigger"], json.dumps(job["trigger_args"]), first, start))
 
 
 @lru_cache(maxsize=2_000)
-def _steps(kind: str | None, args: str, first: datetime, since: datetime) -> tuple[int, ...]:
-    """A pure function of its arguments, of which many jobs share the first two."""
-    only = (max((first - since) // STEP, 0),)
+def _agenda(kind: str | None, args: str, first: datetime, start: datetime) -> tuple[datetime, ...]:
+    """A pure function of its arguments, which are the same for a quarter of an hour, and for many jobs."""
     if kind is None or kind not in KINDS:
-        return only  # A trigger that only code can make: its next run time is all that is known.
+        return (first,)  # A trigger that only code can make: its next run time is all that is known.
     try:
         trigger = build(kind, json.loads(args), timezone="UTC")
     except InvalidTrigger:
-        return only
-    return tuple(agenda(trigger, first, since=since, until=since + SPAN, step=STEP)) or only
+        return (first,)
+    return tuple(fire.astimezone(UTC) for fire in agenda(trigger, first, since=start, until=start + SPAN, step=STEP))
 
 
-def _lanes(found: Sequence[_Fires], since: datetime) -> tuple[tuple[Lane, ...], int]:
-    """One for each job; where these are too many, jobs whose names begin alike share one."""
-    groups: dict[str, list[_Fires]] = defaultdict(list)
-    if len(found) <= _MOST_LANES:
-        return tuple(_lane([fires], None, since) for fires in found), 0
-    for fires in found:
-        groups[_prefix(fires.job["id"])].append(fires)
+def _lanes(found: Sequence[_Job], now: datetime) -> tuple[tuple[Lane, ...], int]:
+    """One for each job; where these are many, jobs whose names begin alike share one."""
+    if len(found) <= _FEW:
+        return tuple(_lane([each], None, now) for each in found), 0
+    groups: dict[str, list[_Job]] = defaultdict(list)
+    for each in found:
+        groups[_prefix(each.job["id"])].append(each)
     lanes: list[Lane] = []
     for prefix, members in groups.items():
         if len(members) >= _SMALLEST_GROUP:
-            lanes.append(_lane(members, prefix, since))
+            lanes.append(_lane(members, prefix, now))
         else:
-            lanes += [_lane([fires], None, since) for fires in members]
+            lanes += [_lane([each], None, now) for each in members]
     shown = lanes[:_MOST_LANES]
     return tuple(shown), len(found) - sum(lane.jobs for lane in shown)
 
@@ -149,34 +155,36 @@ def _prefix(job_id: str) -> str:
     return found[1] if found else job_id
 
 
-def _lane(members: Sequence[_Fires], prefix: str | None, since: datetime) -> Lane:
-    counts = Counter(step for fires in members for step in fires.steps)
-    exact = (members[0].first - since) / SPAN * 100 if len(members) == 1 else None
-    marks = _marks(counts, exact)
+def _lane(members: Sequence[_Job], prefix: str | None, now: datetime) -> Lane:
+    fires: dict[datetime, datetime] = {}
+    for fire in sorted((fire for each in members for fire in each.fires), reverse=True):
+        fires[_step_of(fire)] = fire  # the first of each quarter
+    marks = _marks(sorted(fires.values()), now)
     if prefix is None:
         job = members[0].job
         return Lane(job["name"], job["id"], 1, marks, job["schedule"])
-    return Lane(f"{prefix} …", None, len(members), marks, f"{len(members)} jobs")
+    return Lane(prefix, None, len(members), marks, f"{len(members)} jobs whose ids begin with {prefix}")
 
 
-def _marks(counts: Mapping[int, int], exact: float | None) -> tuple[Mark, ...]:
-    """Steps that follow each other with the same weight are one mark."""
-    marks: list[Mark] = []
-    steps = sorted(counts)
-    start = 0
-    for place in range(1, len(steps) + 1):
-        goes_on = (
-            place < len(steps) and steps[place] == steps[place - 1] + 1 and counts[steps[place]] == counts[steps[start]]
-        )
-        if goes_on:
-            continue
-        length = place - start
-        left = _percent(steps[start] * STEP)
-        if length == 1 and exact is not None and start == 0:
-            left = max(round(exact, 2), 0.0)
-        marks.append(Mark(left, _percent(length * STEP) if length > 1 else 0.0, counts[steps[start]]))
-        start = place
+def _marks(fires: Sequence[datetime], now: datetime) -> tuple[Mark, ...]:
+    """Where a job fires in one quarter after the other, that is one mark."""
+    stretches: list[list[datetime]] = []
+    for fire in fires:
+        if stretches and _step_of(fire) - _step_of(stretches[-1][-1]) == STEP:
+            stretches[-1].append(fire)
+        else:
+            stretches.append([fire])
+    marks = []
+    for stretch in stretches:
+        left = _percent(stretch[0] - now)
+        end = min(_percent(_step_of(stretch[-1]) + STEP - now), 100.0)
+        marks.append(Mark(left, round(end - left, 2) if len(stretch) > 1 else 0.0))
     return tuple(marks)
+
+
+def _step_of(moment: datetime) -> datetime:
+    """The beginning of its quarter of an hour. Zones differ by quarters, so it is one for every reader."""
+    return moment - timedelta(minutes=moment.minute % 15, seconds=moment.second, microseconds=moment.microsecond)
 
 
 def _hours(since: datetime, zone: tzinfo) -> tuple[Hour, ...]:
@@ -195,6 +203,7 @@ def _percent(span: timedelta) -> float:
     return round(span / SPAN * 100, 2)
 
 
-def _median(columns: Sequence[Column]) -> int:
-    counts = sorted(column.count for column in columns)
+def _usual(columns: Sequence[Column]) -> int:
+    """How many jobs start at once in most quarters of an hour, leaving out the busiest."""
+    counts = sorted(column.count for column in columns)[:-1]
     return counts[len(counts) // 2] if counts else 0

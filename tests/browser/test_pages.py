@@ -1,0 +1,119 @@
+"""Every page, as people have it: on a desk and a phone, light and dark, with JavaScript and without."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Browse, check_barriers, live
+from tests.browser.site import Site
+from tests.jobs import nothing
+
+PAGES = ["/", "/jobs", "/sign-in", "/nowhere"]
+LOOKS = [(False, False), (False, True), (True, False), (True, True)]
+_IDS = ["desk-light", "desk-dark", "phone-light", "phone-dark"]
+
+
+@pytest.mark.parametrize(("phone", "dark"), LOOKS, ids=_IDS)
+def test_no_page_keeps_anybody_out(site: Site, browse: Browse, phone: bool, dark: bool) -> None:
+    site.night()
+    page = browse("/", phone=phone, dark=dark, expect_errors=True)
+    for path in PAGES:
+        page.goto(site.address + path)
+        if path != "/nowhere":
+            live(page)
+        check_barriers(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
+        assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/jobs"])
+def test_an_empty_store_teaches(site: Site, browse: Browse, path: str) -> None:
+    page = live(browse(path))
+    expect(page.get_by_text("No jobs are stored here yet.")).to_be_visible()
+    expect(page.get_by_text("gnomon serve myapp:scheduler").first).to_be_visible()
+    check_barriers(page)
+
+
+def test_the_first_page_says_at_a_glance_what_is_wrong(site: Site, browse: Browse) -> None:
+    site.night()
+    page = browse("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 job is failing.")
+    failing = page.locator("#trouble li", has_text="import-bank")
+    expect(failing).to_contain_text("failing")
+    expect(failing).to_contain_text("the bank hung up after 30 s")
+    expect(page.locator("#active li", has_text="nightly-report")).to_contain_text("312 of 840")
+    differing = page.locator("#differing")
+    expect(differing.locator("li", has_text="import-bank")).to_contain_text("the code says at 02:30 every day")
+    expect(differing.locator("li", has_text="sync-stock")).to_contain_text("the warehouse moves")
+    expect(differing.locator("li", has_text="old-cleanup")).to_contain_text("orphaned")
+    expect(page.locator("#nodes")).to_contain_text("alive")
+
+
+def test_all_is_well_is_said_calmly(site: Site, browse: Browse) -> None:
+    site.scheduler.register(nothing, "cron", id="nightly", hour=3)
+    site.store_jobs()
+    page = browse("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("All is well.")
+    expect(page.locator("#differing")).to_contain_text("Every job fires as the code says.")
+    expect(page.locator("#trouble")).to_contain_text("nothing still fails")
+
+
+def test_that_nothing_fires_cannot_be_overlooked(site: Site, browse: Browse) -> None:
+    site.scheduler.register(nothing, "cron", id="nightly", hour=3)
+    site.scheduler.start_all_jobs()
+    page = browse("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("No node is alive: nothing fires.")
+    expect(page.locator("#nodes")).to_contain_text("gnomon serve TARGET")
+
+
+def test_the_next_day_is_drawn_with_its_herds(site: Site, browse: Browse) -> None:
+    site.night()
+    coming = browse("/").locator("#coming")
+    expect(coming).to_contain_text("Most at once: 9 jobs at")
+    expect(coming.get_by_role("link", name="tenant")).to_be_visible()
+    expect(coming.get_by_role("img", name="at 03:00 on weekdays, Europe/Berlin")).to_have_count(1)
+    expect(coming.locator("rect.herd")).to_have_count(1)
+
+
+def test_times_are_told_by_the_clock_of_job_and_reader(site: Site, browse: Browse) -> None:
+    site.scheduler.register(nothing, "cron", id="far-away", hour=9, timezone="Asia/Tokyo")
+    site.store_jobs()
+    page = live(browse("/jobs", timezone_id="America/New_York"))
+    row = page.locator("#job-rows tr")
+    expect(row).to_contain_text("09:00 JST")
+    expect(row.locator(".aka")).to_have_text("= 19:00 here")
+    expect(row.locator("time").first).to_have_attribute(
+        "title", re.compile(r"09:00:00 JST = \w+ \d{4}-\d\d-\d\d 19:00:00 EST")
+    )
+
+
+def test_without_javascript_everything_can_be_read(site: Site, browse: Browse) -> None:
+    site.night()
+    page = browse("/", script=False)
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 job is failing.")
+    expect(page.locator("#link")).to_contain_text("As of")
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    expect(page.locator("#job-rows tr")).to_have_count(16)
+
+
+def test_a_reader_chooses_light_or_dark_and_it_stays(site: Site, browse: Browse) -> None:
+    page = browse("/")
+    paper = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(paper)
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate(paper)
+    assert dark != light
+    page.goto(f"{site.address}/jobs")
+    assert page.evaluate(paper) == dark
+
+
+def test_a_page_prints_without_its_machinery(site: Site, browse: Browse) -> None:
+    site.night()
+    page = browse("/jobs")
+    page.emulate_media(media="print")
+    expect(page.locator("nav")).to_be_hidden()
+    expect(page.get_by_role("button", name="Pause").first).to_be_hidden()
+    expect(page.locator("#job-rows tr").first).to_be_visible()
