@@ -77,8 +77,8 @@ def change_in_words(change: Change) -> str:
         first = ["kept against the new default"] if change.action == "keep" else []
     differing = [name for name in change.after if name not in _NOT_COMPARED and name in change.before]
     parts = [_trigger_in_words(change.before, change.after)] if "trigger" in change.after else []
-    parts += [f"{_exception_in_words(each)} taken back" for each in change.before.get("exceptions", ())]
-    parts += [_exception_in_words(each) for each in change.after.get("exceptions", ())]
+    parts += [f"{exception_in_words(each)} taken back" for each in change.before.get("exceptions", ())]
+    parts += [exception_in_words(each) for each in change.after.get("exceptions", ())]
     parts += [
         f"{name.replace('_', ' ')} {_short(name, change.before[name])} → {_short(name, change.after[name])}"
         for name in differing
@@ -87,7 +87,8 @@ def change_in_words(change: Change) -> str:
     return ", ".join([*first, *parts]) or _SAID.get(change.action, change.action)
 
 
-def _exception_in_words(exception: Mapping[str, Any]) -> str:
+def exception_in_words(exception: Mapping[str, Any]) -> str:
+    """What was made of one due time."""
     due = _in_utc(exception["scheduled_at"])
     return f"skip {due}" if exception["to"] is None else f"move {due} to {_in_utc(exception['to'])}"
 
@@ -98,6 +99,7 @@ def _in_utc(iso: str) -> str:
 
 
 def _calendar_in_words(change: Change) -> str:
+    """A line about a calendar itself."""
     if "until" in change.after:
         return f"knows dates until {change.before['until']} → {change.after['until']}"
     sides = [side["calendar"] for side in (change.before, change.after) if "calendar" in side]

@@ -9,10 +9,12 @@ from datetime import date, tzinfo
 from itertools import groupby
 from typing import Any
 
+from gnomon.domain.calendar import Definition
 from gnomon.domain.change import Change, Origin
 from gnomon.domain.override import FIELDS
 from gnomon.domain.triggers import KINDS
-from gnomon.operations.audit import value_in_words
+from gnomon.operations.audit import exception_in_words, value_in_words
+from gnomon.operations.calendars import LOGGED_AS
 from gnomon.operations.undo import ADDITIONS
 from gnomon.web.standing import Look
 
@@ -45,10 +47,17 @@ _VERBS = {
     "run": "ran",
     "cancel": "cancelled a run of",
     "retry": "tried a run again of",
+    "skip": "skipped a run of",
+    "move": "moved a run of",
+    "clear": "took back what was made of a run of",
+    "calendar": "set",
+    "remove calendar": "removed",
+    "extend calendar": "worked out more dates of",
 }
 _LABELS = {
     "trigger": "schedule",
     "enabled": "fires",
+    "jobs": "jobs that name it",
     "misfire_grace_time": "may be late by",
     "coalesce": "coalesces",
     "max_instances": "at once",
@@ -56,6 +65,7 @@ _LABELS = {
     "timezone": "time zone",
     "expires_at": "ends",
     "default": "default",
+    "exceptions": "single runs",
 }
 #: Told with the trigger, by other words, or of no use to people.
 NEVER = "never"
@@ -137,7 +147,13 @@ def _said(name: str, side: Mapping[str, Any]) -> str | None:
     try:
         if name == "trigger":
             return value_in_words("trigger", [value, side.get("trigger_args") or {}])
-        if name == "kwargs" or isinstance(value, bool | int | None):
+        if name == "exceptions":
+            return ", ".join(exception_in_words(each) for each in value) or "as ever"
+        if name == "calendar" and isinstance(value, Mapping):  # a calendar itself
+            return Definition.from_dict(value).words
+        if name == "jobs":
+            return ", ".join(value) or "none"
+        if name in {"kwargs", "calendar"} or isinstance(value, bool | int | None):
             return NEVER if name == "expires_at" and value is None else value_in_words(name, value)
     except (TypeError, ValueError, LookupError):
         pass  # written by another version; said as it stands
@@ -157,7 +173,7 @@ def _more(change: Change) -> str:
 
 
 def _undoing(change: Change) -> str | None:
-    if change.run_id is not None:
+    if change.run_id is not None or change.job_id.startswith(LOGGED_AS):
         return None
     if change.action in ADDITIONS:
         return "removes"
@@ -165,4 +181,4 @@ def _undoing(change: Change) -> str | None:
         return "at once"
     if "trigger" in change.before and change.before["trigger"] not in KINDS:
         return None
-    return "at once" if set(FIELDS) & set(change.before) else None
+    return "at once" if {*FIELDS, "exceptions"} & set(change.before) else None

@@ -158,3 +158,23 @@ def test_the_reader_chooses_zone_and_theme_and_nonsense_is_no_choice(client: Cli
     page = asking.get("/", headers=PEOPLE | cookies).text
     assert 'data-zone="UTC"' in page
     assert "data-theme" not in page
+
+
+def test_calendars_and_single_runs_are_told_on_every_page(scheduler: Scheduler, client: Client) -> None:
+    (job,) = scheduler.get_all_jobs()[:1]
+    scheduler.set_calendar("closed", dates={"2050-12-24": "Christmas Eve"})
+    scheduler.change_job(job["id"], calendar="closed")
+    scheduler.skip_next(job["id"])
+    scheduler.set_calendar("closed", dates=["2050-12-24", "2050-12-31"])
+    scheduler.remove_calendar("closed", force=True)
+    asking = client("127.0.0.1")
+    pages = {path: asking.get(path, headers=PEOPLE) for path in ("/", "/jobs", f"/jobs/{job['id']}", "/changes")}
+    assert {path: page.status_code for path, page in pages.items()} == dict.fromkeys(pages, 200)
+    for path in (f"/jobs/{job['id']}", "/changes"):
+        assert "skip " in pages[path].text
+    assert "skipped a run of" in pages["/changes"].text
+    assert "does not exist" in pages[f"/jobs/{job['id']}"].text
+    for words in ("1 date", "2 dates", "jobs that name it"):
+        assert words in pages["/changes"].text
+    for change in scheduler.changes():
+        assert asking.get(f"/changes/{change.id}", headers=PEOPLE).status_code == 200
