@@ -192,6 +192,20 @@ def test_a_moved_run_can_be_moved_again_and_skipped(hourly: Scheduler, engine: M
     assert [each["action"] for each in changes[0].before["exceptions"]] == ["move"]
 
 
+def test_skipping_the_next_run_never_takes_another_for_one_that_waits_at_its_new_time(
+    hourly: Scheduler, engine: ManualEngine
+) -> None:
+    hourly.move_next("job", NOON + 90 * MINUTE)
+    engine.run_until(ONE + MINUTE)
+    assert hourly.get_job("job")["next_start"] == (NOON + 90 * MINUTE).isoformat()
+    for act in (lambda: hourly.skip_next("job"), lambda: hourly.move_next("job", NOON + 100 * MINUTE)):
+        with pytest.raises(ChangeRefused, match="its due time is over"):
+            act()
+    hourly.skip_next("job", at=TWO)
+    engine.run_until(TWO)
+    assert states(hourly) == {ONE: RunState.SUCCEEDED, TWO: RunState.SKIPPED}
+
+
 def test_a_one_shot_job_can_be_moved_and_is_finished_when_it_has_run(
     scheduler: Scheduler, engine: ManualEngine
 ) -> None:

@@ -146,23 +146,31 @@ def _next_due_times(changing: Changing) -> list[Coming]:
         exceptions=changing.exceptions,
         calendar=changing.calendar,
     )
-    return [each for each in islice(found, MOST_AHEAD) if each.scheduled_at > changing.now]
+    return list(islice(found, MOST_AHEAD))
 
 
 def _chosen(changing: Changing, ahead: Sequence[Coming], at: datetime | None) -> Coming:
+    to_come = [each for each in ahead if each.scheduled_at > changing.now]
     if at is None:
-        starting = [each for each in ahead if each.starts_at is not None]
-        if starting:
-            return min(starting, key=lambda each: each.starts_at or each.scheduled_at)
-        raise ChangeRefused(f"no run of job {changing.before['id']!r} is to come, as far as can be seen")
-    for each in ahead:
+        starting = [each for each in ahead if each.starts_at is not None and each.starts_at > changing.now]
+        if not starting:
+            raise ChangeRefused(f"no run of job {changing.before['id']!r} is to come, as far as can be seen")
+        first = min(starting, key=lambda each: each.starts_at or each.scheduled_at)
+        if first not in to_come:
+            # Its line is the only one that its due time has: there is no going back from it.
+            raise ChangeRefused(
+                f"the next run is that of {_named(changing, first)}, which was moved, and its due time is over: it can "
+                "only be cancelled; name the due time of another run to skip or move that (--at)"
+            )
+        return first
+    for each in to_come:
         if _is_meant(each.scheduled_at, at):
             return each
     raise InvalidInput(
         "at",
         at.isoformat(),
         f"give one of the next {MOST_AHEAD} due times of the job that are still to come"
-        f"{_listed([each.scheduled_at for each in ahead[:3]])}",
+        f"{_listed([each.scheduled_at for each in to_come[:3]])}",
     )
 
 
