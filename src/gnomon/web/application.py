@@ -9,13 +9,25 @@ from fastapi import FastAPI
 from gnomon.access.authentication import Identify
 from gnomon.api import application as api
 from gnomon.scheduler import Scheduler
-from gnomon.web import jobs, one_job, overview, readable, sign_in, static_files, static_route, steering, together
+from gnomon.web import (
+    editor,
+    jobs,
+    new_job,
+    one_job,
+    overview,
+    readable,
+    sign_in,
+    static_files,
+    static_route,
+    steering,
+    together,
+)
 from gnomon.web.rendering import Pages
 
 #: The addresses that answer somebody whom nobody knows.
 PUBLIC = api.PUBLIC | {sign_in.PATH, static_files.PREFIX}
 #: Each has a ``router``.
-PARTS = (overview, jobs, together, one_job, steering, sign_in, static_route)
+PARTS = (overview, jobs, together, new_job, one_job, editor, steering, sign_in, static_route)
 
 
 def make_application(

@@ -35,4 +35,7 @@ def text_of(moment: str | None, zone: tzinfo) -> str:
     """A moment (ISO 8601) as it is written into the field; empty for none."""
     if moment is None:
         return ""
-    return datetime.fromisoformat(moment).astimezone(zone).isoformat(sep=" ", timespec="seconds")
+    local = datetime.fromisoformat(moment).astimezone(zone).replace(microsecond=0)
+    # What the clocks show twice is only clear with its offset.
+    is_clear = local.utcoffset() == local.replace(fold=1 - local.fold).utcoffset()
+    return (local.replace(tzinfo=None) if is_clear else local).isoformat(sep=" ")
