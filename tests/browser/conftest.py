@@ -1,7 +1,7 @@
 """A real browser on a real server.
 
-Use ``site`` (a store with nothing in it, served), put into it what the test is about, and open it with ``browse``, which
-makes a page like those people have::
+Use ``site`` (a store with nothing in it, served), put into it what the test is about, and open it with ``browse``,
+which makes a page like those people have::
 
     def test_…(site: Site, browse: Browse) -> None:
         site.scheduler.register(…); site.store_jobs()
@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser import scene
 from tests.browser.site import Site
 
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-_ARGUMENTS = [
+#: Without the sandbox, which containers do not allow; and nothing that asks another host for anything.
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -50,22 +54,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running: tests of other parts want their own.
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, started once."""
-    path = _chromium()
+    """The system's Chromium, started once for each module."""
+    path = chromium()
     if path is None:
         pytest.skip("there is no Chromium; as root: apt-get install chromium, or set CHROMIUM to the path of one")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the scene in it, to be copied."""
+    file = tmp_path_factory.mktemp("scene") / "night.db"
+    scene.night(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file)) as store:
+        store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return file
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A server on a store of its own, SQLite, with nothing in it."""
-    with Site(f"sqlite:///{tmp_path / 'site.db'}") as site:
+def site(tmp_path: Path, night: Path) -> Iterator[Site]:
+    """A server on a store of its own, SQLite, with nothing in it. ``site.night()`` puts the scene in."""
+    with Site(tmp_path / "site.db", night) as site:
         yield site
 
 
@@ -147,7 +161,8 @@ def live(page: Page) -> Page:
     return page
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
+    """Where the system's Chromium is: what the variable of that name says, otherwise where packages put it."""
     named = os.environ.get("CHROMIUM")
     for path in [named] if named else CHROMIUM:
         if shutil.which(path):

@@ -32,7 +32,8 @@ def night(url: str) -> None:
         declare(scheduler)
         scheduler.start_all_jobs()
         change(scheduler)
-        history(scheduler)
+        with scheduler.store.database.transaction("scene"):
+            history(scheduler)
 
 
 def declare(scheduler: Scheduler) -> None:
@@ -40,7 +41,7 @@ def declare(scheduler: Scheduler) -> None:
     add = scheduler.register
     add(nothing, "crontab", "0 3 * * 1-5", id="nightly-report", description="Writes the report of the day.")
     add(nothing, "cron", id="import-bank", hour=2, minute=30, description="Fetches yesterday's statements.")
-    add(nothing, "interval", id="health-check", seconds=30, description="Asks the shop whether it is well.")
+    add(nothing, "interval", id="health-check", minutes=5, description="Asks the shop whether it is well.")
     add(nothing, "crontab", "*/10 * * * *", id="sync-stock", description="Reads the stock of the warehouse.")
     add(nothing, "cron", id="newsletter", day_of_week="tue", hour=9, timezone="America/New_York")
     add(nothing, "crontab", "@hourly", id="backup", description="Copies the database.")
@@ -72,7 +73,7 @@ def history(scheduler: Scheduler, *, seed: int = 3) -> None:
     every = {
         "nightly-report": timedelta(days=1),
         "import-bank": timedelta(days=1),
-        "health-check": timedelta(seconds=30),
+        "health-check": timedelta(minutes=5),
         "sync-stock": timedelta(minutes=30),
         "backup": timedelta(hours=1),
         "thumbnails": timedelta(minutes=30),

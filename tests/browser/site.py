@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,8 +27,11 @@ class _Server(uvicorn.Server):
 class Site:
     """``scheduler`` is for the test: what it does is done by another than the server, as by a command line."""
 
-    def __init__(self, url: str, **settings: Any) -> None:
-        self.url = url
+    def __init__(self, file: Path, night: Path | None = None, **settings: Any) -> None:
+        self._file = file
+        self._night = night
+        self.url = f"sqlite:///{file}"
+        url = self.url
         self._settings = Settings(**settings)
         self.scheduler = Scheduler(url, timezone="Europe/Berlin", settings=self._settings)
         self._is_beating = threading.Event()
@@ -63,6 +68,7 @@ class Site:
             port=self._port,
             log_config=None,
             access_log=False,
+            lifespan="off",
             proxy_headers=False,
             timeout_graceful_shutdown=1,
         )
@@ -101,8 +107,16 @@ class Site:
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
     def night(self) -> None:
-        """The scene, with a node that lives."""
-        scene.night(self.url)
+        """The scene, with a node that lives. The store is still empty."""
+        assert self._night is not None
+        self.stop()
+        self.scheduler.close()
+        for rest in self._file.parent.glob(f"{self._file.name}-*"):
+            rest.unlink()
+        shutil.copy(self._night, self._file)
+        self.scheduler.open()
+        scene.beat(self.scheduler)
+        self.start()
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
     def token(self, role: Role = Role.OPERATOR, name: str = "mia") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from gnomon.domain.change import Origin
 from tests.browser.conftest import Browse, check_barriers, live
@@ -12,13 +12,9 @@ from tests.jobs import nothing
 
 
 @pytest.fixture
-def night(site: Site) -> Site:
+def busy(site: Site) -> Site:
     site.night()
     return site
-
-
-def row(page: Page, job_id: str) -> object:
-    return page.locator("#job-rows tr", has=page.get_by_role("link", name=job_id, exact=True))
 
 
 @pytest.fixture(params=[True, False], ids=["script", "no-script"])
@@ -26,7 +22,7 @@ def script(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def test_a_search_shows_what_it_finds_while_one_types(night: Site, browse: Browse) -> None:
+def test_a_search_shows_what_it_finds_while_one_types(busy: Site, browse: Browse) -> None:
     page = live(browse("/jobs"))
     page.get_by_role("searchbox").press_sequentially("tenant-")
     expect(page.locator("#job-rows tr")).to_have_count(6)
@@ -37,7 +33,7 @@ def test_a_search_shows_what_it_finds_while_one_types(night: Site, browse: Brows
     expect(page.get_by_role("searchbox")).to_have_value("tenant-")
 
 
-def test_filters_and_order(night: Site, browse: Browse, script: bool) -> None:
+def test_filters_and_order(busy: Site, browse: Browse, script: bool) -> None:
     page = browse("/jobs", script=script)
     page.get_by_text("paused", exact=True).first.click()
     page.get_by_label("Sort").select_option("id")
@@ -64,14 +60,14 @@ def test_pages_follow_each_other(site: Site, browse: Browse, script: bool) -> No
     expect(page.locator("#job-rows a.name").first).to_have_text("job-000")
 
 
-def test_pausing_resuming_and_undoing_in_place(night: Site, browse: Browse, script: bool) -> None:
+def test_pausing_resuming_and_undoing_in_place(busy: Site, browse: Browse, script: bool) -> None:
     page = browse("/jobs?search=backup", script=script)
     if script:
         live(page)
     page.get_by_role("button", name="Pause backup").click()
     expect(page.get_by_text("Paused backup.")).to_be_visible()
     expect(page.locator("#job-rows tr")).to_contain_text("paused")
-    change = night.scheduler.changes("backup")[0]
+    change = busy.scheduler.changes("backup")[0]
     assert (change.action, change.author.origin, change.author.actor) == ("pause", Origin.PAGE, "local")
     page.get_by_role("button", name="Undo backup").click()
     expect(page.get_by_text("Undone: backup")).to_be_visible()
@@ -79,69 +75,69 @@ def test_pausing_resuming_and_undoing_in_place(night: Site, browse: Browse, scri
     page.get_by_role("button", name="Pause backup").click()
     page.get_by_role("button", name="Resume backup").click()
     expect(page.get_by_text("Resumed backup.")).to_be_visible()
-    assert night.scheduler.get_job("backup")["enabled"]
+    assert busy.scheduler.get_job("backup")["enabled"]
     assert page.url.endswith("/jobs?search=backup")
 
 
-def test_running_now_in_place(night: Site, browse: Browse, script: bool) -> None:
+def test_running_now_in_place(busy: Site, browse: Browse, script: bool) -> None:
     page = browse("/jobs?search=backup", script=script)
     page.get_by_role("button", name="Run now backup").click()
     expect(page.get_by_text("Started backup once, now.")).to_be_visible()
-    run = night.scheduler.runs("backup", limit=1)[0]
+    run = busy.scheduler.runs("backup", limit=1)[0]
     expect(page.get_by_role("link", name=f"Run {run.id}")).to_be_visible()
     assert run.cause.value == "manual"
 
 
-def test_what_cannot_be_done_says_why(night: Site, browse: Browse, script: bool) -> None:
+def test_what_cannot_be_done_says_why(busy: Site, browse: Browse, script: bool) -> None:
     page = browse("/jobs?search=thumbnails", script=script, expect_errors=True)
     page.get_by_role("button", name="Run now thumbnails").click()
     expect(page.get_by_text("1 of 1 runs are active")).to_be_visible()
 
 
-def test_who_clicks_on_what_was_changed_meanwhile_changes_nothing(night: Site, browse: Browse, script: bool) -> None:
+def test_who_clicks_on_what_was_changed_meanwhile_changes_nothing(busy: Site, browse: Browse, script: bool) -> None:
     page = browse("/jobs?search=backup", script=False, expect_errors=True)
-    night.scheduler.change_job("backup", trigger="cron", trigger_args={"hour": 5})
+    busy.scheduler.change_job("backup", trigger="cron", trigger_args={"hour": 5})
     page.get_by_role("button", name="Pause backup").click()
     expect(page.get_by_text("was changed")).to_be_visible()
-    assert night.scheduler.get_job("backup")["enabled"]
+    assert busy.scheduler.get_job("backup")["enabled"]
 
 
-def test_many_at_once_are_shown_before_they_are_done(night: Site, browse: Browse, script: bool) -> None:
+def test_many_at_once_are_shown_before_they_are_done(busy: Site, browse: Browse, script: bool) -> None:
     page = browse("/jobs?search=tenant", script=script)
     together = page.get_by_role("form", name="Do to all that are chosen")
     expect(together).to_be_hidden()
     for name in ("ada", "bob"):
         page.get_by_role("checkbox", name=f"Choose tenant-{name}").check()
     expect(together).to_be_visible()
-    night.scheduler.pause_job("tenant-bob")
+    busy.scheduler.pause_job("tenant-bob")
     together.get_by_role("button", name="Pause …").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Pause: 1 job?")
     expect(page.locator("tbody tr")).to_contain_text("fires at 00:00 every day")
     expect(page.get_by_text("it is paused already")).to_be_visible()
     check_barriers(page) if script else None
-    assert night.scheduler.get_job("tenant-ada")["enabled"]
+    assert busy.scheduler.get_job("tenant-ada")["enabled"]
     page.get_by_label("Why").fill("the month is closed by hand")
     page.get_by_role("button", name="Pause: 1 job").click()
     expect(page.get_by_text("Done for 1 job.")).to_be_visible()
     assert page.url.endswith("/jobs?search=tenant")
-    change = night.scheduler.changes("tenant-ada")[0]
+    change = busy.scheduler.changes("tenant-ada")[0]
     assert (change.action, change.author.reason) == ("pause", "the month is closed by hand")
 
 
-def test_one_that_fails_does_not_keep_the_others_from_it(night: Site, browse: Browse) -> None:
+def test_one_that_fails_does_not_keep_the_others_from_it(busy: Site, browse: Browse) -> None:
     page = browse("/jobs?search=tenant")
     for name in ("ada", "bob"):
         page.get_by_role("checkbox", name=f"Choose tenant-{name}").check()
     page.get_by_role("button", name="Pause …").click()
-    night.scheduler.change_job("tenant-bob", max_instances=3)
+    busy.scheduler.change_job("tenant-bob", max_instances=3)
     page.get_by_role("button", name="Pause: 2 jobs").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Pause: 1 job done, 1 not.")
     expect(page.locator(".rows li")).to_contain_text("was changed")
-    assert not night.scheduler.get_job("tenant-ada")["enabled"]
-    assert night.scheduler.get_job("tenant-bob")["enabled"]
+    assert not busy.scheduler.get_job("tenant-ada")["enabled"]
+    assert busy.scheduler.get_job("tenant-bob")["enabled"]
 
 
-def test_choosing_all(night: Site, browse: Browse) -> None:
+def test_choosing_all(busy: Site, browse: Browse) -> None:
     page = live(browse("/jobs?search=tenant"))
     page.get_by_role("checkbox", name="Choose all that are shown").check()
     expect(page.get_by_text("6 jobs chosen")).to_be_visible()
@@ -149,14 +145,14 @@ def test_choosing_all(night: Site, browse: Browse) -> None:
     expect(page.get_by_role("form", name="Do to all that are chosen")).to_be_hidden()
 
 
-def test_a_strip_says_in_words_what_it_shows(night: Site, browse: Browse) -> None:
+def test_a_strip_says_in_words_what_it_shows(busy: Site, browse: Browse) -> None:
     page = browse("/jobs?search=import-bank")
     strip = page.locator("#job-rows svg.strip")
     expect(strip).to_have_attribute("aria-label", "last 20 runs: 18 succeeded, 2 failed; the newest failed")
     expect(strip.locator("rect")).to_have_count(20)
 
 
-def test_the_keyboard_is_enough(night: Site, browse: Browse) -> None:
+def test_the_keyboard_is_enough(busy: Site, browse: Browse) -> None:
     page = live(browse("/"))
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
@@ -182,7 +178,7 @@ def test_the_keyboard_is_enough(night: Site, browse: Browse) -> None:
     expect(page.get_by_text("Paused tenant-bob.")).to_be_visible()
 
 
-def test_the_keys_can_be_switched_off(night: Site, browse: Browse) -> None:
+def test_the_keys_can_be_switched_off(busy: Site, browse: Browse) -> None:
     page = live(browse("/jobs"))
     page.get_by_role("button", name="Keyboard shortcuts").click()
     page.get_by_role("checkbox", name="Use these keys").uncheck()

@@ -11,7 +11,7 @@ from gnomon.domain.triggers import KINDS
 from tests.cli.conftest import SOURCE, Gnomon
 
 ALL = [
-    *("jobs", "show", "runs", "logs", "preview", "set", "pause", "resume", "run"),
+    *("jobs", "show", "runs", "logs", "preview", "set", "add", "remove", "tasks", "pause", "resume", "run"),
     *("serve", "node", "web", "demo", "doctor", "import-crontab", "db upgrade"),
     *("token create", "token list", "token revoke"),
 ]
@@ -40,7 +40,7 @@ def test_the_overview_names_every_command_and_the_exit_codes(gnomon: Gnomon) -> 
     assert "Exit codes" in bare.out
 
 
-@pytest.mark.parametrize("command", ["set", "preview"])
+@pytest.mark.parametrize("command", ["set", "add", "preview"])
 def test_the_help_teaches_every_kind_with_every_argument(gnomon: Gnomon, command: str) -> None:
     out = gnomon(command, "--help").out
     for kind in KINDS.values():

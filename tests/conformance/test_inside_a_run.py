@@ -68,6 +68,9 @@ def test_what_it_prints_and_logs_is_kept_with_the_run_in_order(scheduler: Schedu
     for said in ("two ü 🕐", "three", "INFO gnomon.job.job: four 4", "ERROR elsewhere: five", "no end"):
         assert said in text
     assert scheduler.output(line.id, after=pieces[-2].seq) == pieces[-1:]
+    assert "".join(scheduler.output_text(line.id)) == "".join(piece.text for piece in pieces)
+    assert scheduler.output_tail(line.id, limit=1).pieces == pieces[-1:]
+    assert scheduler.output_page(line.id, after=pieces[-2].seq).pieces == pieces[-1:]
 
 
 def test_output_is_seen_while_the_job_runs(scheduler: Scheduler, engine: ManualEngine, gate: Event) -> None:

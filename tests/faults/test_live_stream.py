@@ -17,6 +17,7 @@ from gnomon.domain.movement import Event
 from gnomon.domain.principal import Role
 from gnomon.errors import StoreUnavailable
 from gnomon.observability.broadcast import Broadcast, Numbered
+from gnomon.operations.watch import Watch
 from tests.cli.test_http_server import served
 from tests.faults.nodes import declared, running
 from tests.jobs import nothing
@@ -26,10 +27,11 @@ EVENTS = "/api/scheduler/events"
 
 
 class Reader:
-    """Reads a stream in a thread of its own."""
+    """Reads a stream in a thread of its own. Signs of life are told apart: nothing moved with them."""
 
     def __init__(self, port: int, **headers: str) -> None:
         self.events: list[tuple[str, str, Any]] = []
+        self.signs_of_life: list[Any] = []
         self.ended = threading.Event()
         self.opened = threading.Event()
         self.leaving = False
@@ -49,6 +51,9 @@ class Reader:
                     name, _, value = line.partition(": ")
                     if line:
                         fields[name] = value
+                    elif fields.get("event") == "alive":
+                        self.signs_of_life.append(json.loads(fields["data"]))
+                        fields = {}
                     elif "event" in fields:
                         self.events.append((fields.get("id", ""), fields["event"], json.loads(fields["data"])))
                         fields = {}
@@ -131,6 +136,22 @@ def test_who_comes_back_is_told_what_it_missed_or_to_read_everything(scheduler: 
         with reading(port, **{"Last-Event-ID": "another-7"}) as stranger:
             wait_until(lambda: stranger.events, what="a word")
             assert [name for _, name, _ in stranger.events] == ["reset"]
+
+
+def test_it_says_that_it_lives_and_whether_the_store_can_be_read(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(scheduler.asgi()) as port, reading(port) as reader:
+        wait_until(lambda: len(reader.signs_of_life) > 2)
+        assert reader.signs_of_life[0] == {"store": "ok"}
+
+        def away(_: Watch) -> list[Event]:
+            raise StoreUnavailable("away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Watch, "look", away)
+            wait_until(lambda: reader.signs_of_life[-1] == {"store": "unavailable"})
+        wait_until(lambda: reader.signs_of_life[-1] == {"store": "ok"})
 
 
 def test_a_token_that_is_revoked_ends_the_stream(scheduler: Scheduler) -> None:

@@ -54,6 +54,32 @@ def test_what_has_not_ended_stays_however_old_it_is(store: Store) -> None:
     assert prune_all(store, before=NOON + 999 * HOUR, keep=1) == 0
 
 
+def test_attempts_go_with_their_run(store: Store) -> None:
+    living(store, "node")
+    old, new = store.ledger.insert([line("a", 0, node="node"), line("a", 1, node="node")], at=NOON)
+    assert old is not None
+    assert new is not None
+    for run_id in (old, new):
+        store.ledger.start([(run_id, "node", 1)], at=NOON)
+        again = Finish(run_id, "node", 1, RunState.QUEUED, "it failed", 2, NOON, RunState.FAILED)
+        assert store.ledger.finish([again], at=NOON) == 1
+        assert [attempt.error for attempt in store.run_queries.attempts(run_id)] == ["it failed"]
+    for run in store.ledger.claim_waiting("node", now=NOON, exclude=(), limit=2):
+        store.ledger.start([(run.id, "node", 2)], at=NOON)
+        store.ledger.finish([Finish(run.id, "node", 2, RunState.SUCCEEDED, None, 2, None)], at=NOON)
+    assert prune_all(store, keep=1) == 1
+    assert store.run_queries.attempts(old) == []
+    assert len(store.run_queries.attempts(new)) == 1
+
+
+def test_keys_are_forgotten_when_they_are_old(store: Store) -> None:
+    for key, at in (("old", NOON - HOUR), ("new", NOON)):
+        assert store.steering.remember_key(key, 1, "a", at=at, since=NOON - 9 * HOUR)
+    store.steering.forget_keys(before=NOON - HOUR)
+    assert store.steering.known_key("old", since=NOON - 9 * HOUR) is None
+    assert store.steering.known_key("new", since=NOON - 9 * HOUR) == ("a", 1)
+
+
 def test_output_goes_with_its_run(store: Store) -> None:
     living(store, "node")
     old, new = store.ledger.insert([line("a", 0, node="node"), line("a", 1, node="node")], at=NOON)

@@ -86,7 +86,7 @@ def demo(
                 imported = _import_crontabs(scheduler) if is_first else []
                 _welcome(console, scheduler, listener, imported)
                 if browser:
-                    _open_page(scheduler, address_of(listener))
+                    _open_page(address_of(listener))
                 with _runs_told(console, scheduler):
                     serve_http(scheduler, listener, stopping, at=at)
             finally:
@@ -190,7 +190,7 @@ def _welcome(console: Console, scheduler: Scheduler, listener: socket.socket, im
     console.print(Text.assemble(("Gnomon", "bold"), (f" {version('gnomon')}, the demo", "dim")))
     console.print()
     table = facts()
-    table.add_row("address", Text(f"{address_of(listener)}{_page(scheduler)}", "cyan"))
+    table.add_row("address", Text(f"{address_of(listener)}/", "cyan"))
     table.add_row("store", store.shown_url)
     console.print(table)
     console.print()
@@ -220,18 +220,10 @@ def _next_runs(scheduler: Scheduler) -> object:
     return table
 
 
-def _page(scheduler: Scheduler) -> str:
-    return "/" if _has_page(scheduler) else "/api/scheduler/jobs"
-
-
-def _has_page(scheduler: Scheduler) -> bool:
-    return any(getattr(route, "path", None) == "/" for route in scheduler.asgi().routes)
-
-
-def _open_page(scheduler: Scheduler, address: str) -> None:
-    """Where there is a page, and a desktop to show it: a browser inside of this terminal would take it over."""
+def _open_page(address: str) -> None:
+    """Where there is a desktop to show it: a browser inside of this terminal would take it over."""
     has_desktop = sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    if has_desktop and _has_page(scheduler):
+    if has_desktop:
         webbrowser.open(address)
 
 

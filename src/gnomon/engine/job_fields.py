@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from apscheduler.triggers.base import BaseTrigger
@@ -59,6 +60,12 @@ def schedule_from(fields: Mapping[str, Any], trigger: BaseTrigger) -> Schedule:
         args=tuple(args),
         kwargs=kwargs,
     )
+
+
+def renamed(schedule: Schedule, trigger: BaseTrigger, job_id: str, name: str) -> Schedule:
+    """The schedule of fields that differ from those of another in id, name and trigger. Raises as ``schedule_from``."""
+    checked_id, checked_name = _text("id", job_id, _LONGEST_ID), _text("name", name, _LONGEST_TEXT)
+    return replace(schedule, job_id=checked_id, name=checked_name, trigger=trigger)
 
 
 def stored_fields(schedule: Schedule) -> dict[str, Any]:

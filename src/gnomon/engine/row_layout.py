@@ -34,6 +34,9 @@ _HEAD = b"\x80\x03}X\x07\x00\x00\x00trigger"
 _REST = b"s(X\x07\x00\x00\x00versionK\x01X\x02\x00\x00\x00id"
 _HEADER = b"\x80\x03"
 _REST_AS_DICT = _HEADER + b"}"
+_BEFORE_ID = _REST_AS_DICT + _REST[1:]
+_NAME = b"X\x04\x00\x00\x00name"
+_TEXT = b"X"[0]
 
 _TAIL = b"X\x0d\x00\x00\x00next_run_time"
 _TAIL_END = b"s."
@@ -123,7 +126,12 @@ def compose(trigger: bytes, fields: Mapping[str, Any]) -> bytes:
 
     Raises what pickling raises.
     """
-    parts = [_HEAD, trigger[len(_HEADER) :], _REST, _pickled(fields["id"])]
+    return b"".join((_HEAD, trigger[len(_HEADER) :], b"s", others(fields)[len(_REST_AS_DICT) :]))
+
+
+def others(fields: Mapping[str, Any]) -> bytes:
+    """The second of the ``Pieces``. Raises what pickling raises."""
+    parts = [_BEFORE_ID, _pickled(fields["id"])]
     for key, value in fields.items():
         if key != "id":
             parts.append(_text(key))
@@ -150,6 +158,35 @@ def pieces(body: bytes) -> Pieces | None:
     if at < 0:
         return None
     return Pieces(_HEADER + body[len(_HEAD) : at], _REST_AS_DICT + body[at + 1 :])
+
+
+class Named(NamedTuple):
+    """The second of the ``Pieces``, taken apart. What ``around`` holds, the bytes before and after the name, is the
+    same for jobs that differ in nothing but id and name."""
+
+    id: str
+    name: str
+    around: tuple[bytes, bytes]
+
+
+def named(others: bytes) -> Named | None:
+    """Take apart; ``None`` if it does not look as if ``others`` had written it."""
+    try:
+        job_id, begin = _text_at(others, len(_BEFORE_ID))
+        at = others.rindex(_NAME)
+        name, end = _text_at(others, at + len(_NAME))
+    except (ValueError, IndexError):
+        return None
+    return Named(job_id, name, (others[begin:at], others[end:])) if begin <= at else None
+
+
+def _text_at(pickled: bytes, at: int) -> tuple[str, int]:
+    """A text, and where it ends."""
+    begin = at + 5
+    end = begin + int.from_bytes(pickled[at + 1 : begin], "little")
+    if pickled[at] != _TEXT or end > len(pickled):
+        raise ValueError
+    return pickled[begin:end].decode(), end
 
 
 def joined(pieces: Pieces) -> bytes:

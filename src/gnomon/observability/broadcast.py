@@ -68,7 +68,7 @@ class Broadcast:
         self._lock = threading.Lock()
         self._hinted = threading.Event()
         self._looking: threading.Thread | None = None
-        #: Whether the last look succeeded. Where it did not, nothing is told, and that does not mean that nothing moves.
+        #: Whether the last look succeeded. Where it did not, nothing is told, which does not mean that nothing moves.
         self.reads = True
 
     forked = _start_anew

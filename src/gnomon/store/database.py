@@ -10,7 +10,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -62,16 +62,16 @@ class Database:
             after_in_child=lambda: _call(forget()),
         )
 
-    @contextmanager
-    def transaction(self, name: str) -> Iterator[Session]:
+    def transaction(self, name: str) -> AbstractContextManager[Session]:
         """Write: everything inside is committed together, or not at all. Joins the transaction already open.
 
         Raises ``StoreUnavailable`` when the database cannot be reached, is locked or full, and its subclass
         ``CommitUncertain`` when the answer to COMMIT was lost.
         """
-        if self._ambient.session is not None:
-            yield self._ambient.session
-            return
+        return self._ambient.session or self._transaction(name)
+
+    @contextmanager
+    def _transaction(self, name: str) -> Iterator[Session]:
         callbacks: list[Callable[[], None]] = []
         with self.dialect.writing():
             self._at(f"{name}:begin")
@@ -135,13 +135,12 @@ class Database:
         """Whether the open transaction can't be committed any more. A row that stayed locked ends only its part."""
         return self._ambient.session is not None and self._ambient.session.is_broken
 
-    @contextmanager
-    def read(self) -> Iterator[Session]:
+    def read(self) -> AbstractContextManager[Session]:
         """Read one consistent state; inside a transaction, or another read, what that sees."""
-        open_already = self._ambient.session or self._ambient.reading
-        if open_already is not None:
-            yield open_already
-            return
+        return self._ambient.session or self._ambient.reading or self._read()
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
         with self._connected() as connection:
             self.dialect.begin_reading(connection)
             self._ambient.reading = Session(self.engine, connection)

@@ -34,6 +34,13 @@ class Session:
         self.batch: Batch | None = None
         self.is_broken = False
 
+    def __enter__(self) -> Session:
+        """Join: what is done within belongs to this transaction, which goes on afterwards."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Whoever began it ends it."""
+
     def connection(self) -> Connection:
         """SQLAlchemy's, in the same transaction; for what is not hot. Nobody ends it, nor the transaction by it."""
         connection = Connection(self._engine, self._pooled)

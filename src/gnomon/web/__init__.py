@@ -12,14 +12,14 @@ Where what stands::
     explanation.py, history.py            why it is as it is; its runs over time
     trigger_form.py, argument_form.py, forecast.py, conflict.py   what the editor is made of, as plain values
     overview.py, jobs.py, together.py, steering.py, sign_in.py   a page or a group of actions each
-    ledger.py, timeline.py, strip.py, standing.py                what pages show, as plain values
+    ledger.py, coming.py, timeline.py, strip.py, standing.py     what pages show, as plain values
     templates/       a page each; ``templates/macros/`` has the parts: badge, moment, strip, table, form, dialog
 
 **A page** is a module with ``router(pages)``; name it in ``application.PARTS`` and, if people go there by themselves,
-in ``navigation.py``. Its routes demand a role with ``needs(...)`` and return ``pages.answer(request, "name.html", ...)``.
+in ``navigation.py``. Its routes demand a role with ``needs(...)`` and return ``pages.answer(request, "a.html", ...)``.
 Its template extends ``base.html``.
 
-**What updates itself** stands in an element with an ``id`` and ``data-live="change run runs nodes"`` (which of the events
+**What updates itself** stands in an element with an ``id`` and ``data-live="change run nodes"`` (which of the events
 of the live stream concern it): when something moves, the script reads the page anew and morphs these elements. No
 fragment has an address of its own. Lists whose rows come and go are marked ``data-hold`` and their rows have ids: while
 somebody points at one, no row moves. Forms that people fill in stand outside of ``data-live``.

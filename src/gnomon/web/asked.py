@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote
 
 from fastapi import Depends, Request
 
+from gnomon.access.hosts import READING
 from gnomon.access.incoming import Incoming
 from gnomon.domain.triggers import zone
 from gnomon.errors import InvalidTrigger
@@ -60,7 +61,11 @@ def is_in_place(request: Request) -> bool:
 
 
 def here(request: Request) -> str:
-    """Path and query of a request, as an address on this server; whole, also below a path where this is mounted."""
+    """Where one is: path and query, whole, also below a path where this is mounted. What answers a form that was sent
+    is no place to come back to."""
+    if request.method not in READING:
+        root: str = request.scope.get("root_path", "")
+        return f"{root.rstrip('/')}/"
     query = request.url.query
     return request.url.path + (f"?{query}" if query else "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,8 @@ from fastapi.responses import Response
 
 from gnomon.api.needs import needs
 from gnomon.domain.principal import Role
-from gnomon.operations.list_jobs import MOST, JobQuery
+from gnomon.errors import JobNotFound
+from gnomon.operations.list_jobs import JobQuery
 from gnomon.scheduler import Scheduler
 from gnomon.web import ledger
 from gnomon.web.deviations import KINDS, Deviation, deviations
@@ -22,6 +24,8 @@ from gnomon.web.timeline import timeline
 
 _NEXT = 8
 _MOST_LISTED = 8
+#: Where there are more, the page is about those that run next.
+_MOST_JOBS, _MOST_OVERRIDDEN = 500, 50
 #: Later than this, a due job is told as overdue: longer than a node needs to take over from another.
 _OVERDUE = timedelta(seconds=60)
 
@@ -78,16 +82,18 @@ class _Found:
 
 
 def _soonest(scheduler: Scheduler) -> _Found:
-    """The jobs that the page is about: all where they are not too many, otherwise those that run next, with what is to
-    be noticed among the others. In constant time however many there are."""
-    page = scheduler.list_jobs(JobQuery(limit=MOST))
+    """The jobs that the page is about: all where they are not too many, otherwise those that run next, with what is
+    overridden among the others. In constant time however many there are."""
+    page = scheduler.list_jobs(JobQuery(limit=_MOST_JOBS))
     if page.next is None:
         return _Found(page.jobs, is_all=True)
     known = {job["id"] for job in page.jobs}
-    unusual = scheduler.list_jobs(JobQuery(sources=frozenset({"override", "outside"}), limit=100)).jobs
-    silent = scheduler.list_jobs(JobQuery(states=frozenset({"orphaned", "quarantined"}), limit=100)).jobs
-    others = {job["id"]: job for job in (*unusual, *silent) if job["id"] not in known}
-    return _Found([*page.jobs, *others.values()], is_all=False)
+    overridden = [job_id for job_id in sorted(scheduler.store.records.overrides()) if job_id not in known]
+    others = []
+    for job_id in overridden[:_MOST_OVERRIDDEN]:
+        with suppress(JobNotFound):
+            others.append(scheduler.get_job(job_id))
+    return _Found([*page.jobs, *others], is_all=False)
 
 
 def verdict(

@@ -112,7 +112,7 @@ def _to_sign_in(pages: Pages, request: Request, kept: tuple[str, bytes] | None) 
     if request.method in READING:
         return RedirectResponse(address(root_of(request), sign_in.PATH, to=here(request)), 303)
     form = form_of(*kept) if kept is not None else form_of("", b"")
-    return sign_in.asked_to_sign_in(pages, request, sign_in.Interrupted.of(here(request), form, root_of(request)))
+    return sign_in.asked_to_sign_in(pages, request, sign_in.Interrupted.of(request.url.path, form, root_of(request)))
 
 
 def _is_for_people(scope: Scope) -> bool:

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gnomon.access.asking import principal_of
 from gnomon.access.forgery import forgery_token_of
+from gnomon.access.hosts import READING
 from gnomon.access.incoming import Incoming
 from gnomon.domain.principal import Role
 from gnomon.domain.triggers import zone, zone_name
@@ -75,6 +76,7 @@ class Pages:
             "url": partial(address, root),
             "asset": lambda name: root + static_files.address_of(name),
             "here": here(request),
+            "is_read": request.method in READING,
             "path": request.url.path.removeprefix(root) or "/",
             "places": PLACES if who is not None else (),
             "who": who,

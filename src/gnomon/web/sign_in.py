@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from gnomon.access.forgery import FIELD
 from gnomon.access.incoming import Incoming
 from gnomon.access.sessions import cookie, forgery_token
 from gnomon.api.needs import anybody, needs
@@ -20,8 +21,7 @@ from gnomon.web.rendering import Pages, root_of
 
 PATH = "/sign-in"
 
-#: Fields of the form at which one signs in; what a form held that was interrupted travels beside them.
-_OWN = frozenset({"token", "to", "csrf_token"})
+#: Before the name of a field, in the form at which one signs in: it belongs to the form that was interrupted.
 _KEPT = "kept."
 _OUT = "/sign-out"
 
@@ -36,7 +36,7 @@ class Interrupted:
     @classmethod
     def of(cls, address: str, form: Form, root: str) -> Interrupted:
         """What was sent to an address. The forgery token was that of the old session."""
-        pairs = [(name, value) for name, values in form.fields.items() for value in values if name not in _OWN]
+        pairs = [(name, value) for name, values in form.fields.items() for value in values if name != FIELD]
         # Without a form there is nothing to send again, and the address may answer to nothing else.
         return cls(address if pairs else f"{root}/", tuple(pairs))
 

@@ -32,9 +32,10 @@ class Arguments:
 
     def integer(self, name: str) -> int:
         """A whole number within its limits."""
-        field, value = self._given(name)
+        value = self.values.get(name)
         if value is None:
             return 0
+        field = self.kind.field(name)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not _within(value, field):
@@ -43,9 +44,10 @@ class Arguments:
 
     def number(self, name: str) -> int | float:
         """A finite number within its limits."""
-        field, value = self._given(name)
+        value = self.values.get(name)
         if value is None:
             return 0
+        field = self.kind.field(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not _within(value, field):
             raise InvalidTrigger(name, value, field.allowed)
         return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -56,9 +58,10 @@ class Arguments:
 
     def expression(self, name: str) -> str | None:
         """A short text in one line; whole numbers are taken as text."""
-        field, value = self._given(name)
+        value = self.values.get(name)
         if value is None:
             return None
+        field = self.kind.field(name)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 9999:
             return str(value)
         if not isinstance(value, str):
@@ -69,9 +72,10 @@ class Arguments:
 
     def moment(self, name: str) -> datetime | None:
         """A date and time in the trigger's zone. Local time that the clocks skip is refused."""
-        field, value = self._given(name)
+        value = self.values.get(name)
         if value is None:
             return None
+        field = self.kind.field(name)
         moment = _moment(name, value, field)
         if not FIRST_YEAR <= moment.year <= LAST_YEAR:
             raise InvalidTrigger(name, value, field.allowed)
@@ -84,9 +88,10 @@ class Arguments:
 
     def day(self, name: str) -> date | None:
         """A date without a time."""
-        field, value = self._given(name)
+        value = self.values.get(name)
         if value is None:
             return None
+        field = self.kind.field(name)
         if isinstance(value, str) and len(value) <= _LONGEST_DATE:
             try:
                 value = date.fromisoformat(value)
@@ -104,9 +109,6 @@ class Arguments:
         """Refuse an ``end_date`` before the ``start_date``."""
         if start is not None and end is not None and end < start:
             raise InvalidTrigger("end_date", end.isoformat(), f"give a time after start_date ({start.isoformat()})")
-
-    def _given(self, name: str) -> tuple[TriggerField, object]:
-        return self.kind.field(name), self.values.get(name)
 
 
 def _within(value: int | float, field: TriggerField) -> bool:

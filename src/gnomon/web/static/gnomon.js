@@ -70,7 +70,8 @@ function tellTimes() {
 const SHORTEST_MS = 1000; // between two readings
 const LONGEST_MS = 20000; // some things come by time alone, without an event: a job is overdue, a node is silent
 const KINDS = ["change", "run", "runs", "nodes", "reset"];
-let isReading = false, isWanted = false, lastRead = 0, timer = 0, isHeld = false;
+const NO_ANSWER = 0;
+let reading = null, isWanted = false, lastRead = 0, timer = 0, isHeld = false;
 
 function regions() { return all("[data-live][id]"); }
 function wants(kind) { return kind === "reset" || regions().some((region) => region.dataset.live.split(" ").includes(kind)); }
@@ -80,42 +81,41 @@ function hint(kind) {
 }
 function readSoon(ms = 0) {
   isWanted = true;
-  if (document.hidden || timer || isReading) return;
-  timer = setTimeout(read, ms);
+  if (document.hidden || timer || reading) return;
+  timer = setTimeout(async () => lose(await read()), ms);
 }
 
-async function read() {
+// Reads the page anew; the status of the answer comes back.
+function read() {
   clearTimeout(timer);
   timer = 0;
-  if (isReading || !htmx) return false;
-  const ids = regions().map((region) => region.id);
-  if (!ids.length) { isWanted = false; return true; }
-  isReading = true;
+  reading ??= readOnce().finally(() => {
+    reading = null;
+    if (isWanted) readSoon(Math.max(0, lastRead + SHORTEST_MS - Date.now()));
+  });
+  return reading;
+}
+async function readOnce() {
   isWanted = false;
   lastRead = Date.now();
-  let isRead = false;
-  const seen = (event) => { if (event.detail.ctx?.isReading) isRead = event.detail.ctx.isGood === true; };
-  document.addEventListener("htmx:finally:request", seen);
+  const ids = regions().map((region) => `#${CSS.escape(region.id)}:outerMorph`);
+  // A page of which nothing moves is as it was; there may be no address to read it from.
+  if (!ids.length && !find("[data-reload-when-back]")) return 200;
+  const result = { status: NO_ANSWER };
   try {
     await htmx.ajax("GET", location.pathname + location.search, {
-      source: body, target: body, swap: "none", isReading: true,
-      selectOOB: ids.map((id) => `#${CSS.escape(id)}:outerMorph`).join(","),
+      source: body, target: body, swap: "none", selectOOB: ids.join(","), readAnew: result,
     });
-  } catch { /* told by the watch on the connection */ } finally {
-    document.removeEventListener("htmx:finally:request", seen);
-    isReading = false;
-  }
-  if (isWanted) readSoon(Math.max(0, lastRead + SHORTEST_MS - Date.now()));
-  return isRead;
+  } catch { /* it has no answer */ }
+  return result.status;
 }
 
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx, tasks } = event.detail;
-  if (!ctx.isReading) return;
-  if (ctx.response.status !== 200 || ctx.response.raw.redirected) { event.preventDefault(); return; }
-  ctx.isGood = true;
-  const date = Date.parse(ctx.response.headers.get("x-gnomon-now") ?? "");
-  if (date) ahead = date - Date.now();
+  if (!ctx.readAnew) return;
+  // Whose session has ended is led to another page.
+  ctx.readAnew.status = ctx.response.raw.redirected ? 401 : ctx.response.status;
+  if (ctx.readAnew.status !== 200) { event.preventDefault(); return; }
   keepStill(tasks);
 });
 document.addEventListener("htmx:after:swap", () => { tellTimes(); equip(); });
@@ -174,7 +174,8 @@ document.addEventListener("focusout", settle);
 
 const SILENCE_MS = 15000; // the server says something at least every five seconds
 const HIDDEN_MS = 20000;  // browsers allow few connections: a page that nobody sees gives its own back
-let stream = null, lastHeard = Date.now(), isLost = false, isSignedOut = false, retry = 1000, retrying = 0;
+let stream = null, lastHeard = Date.now(), retry = 1000, retrying = 0;
+let isLost = false, isSignedOut = false, isCatchingUp = false;
 
 function listen() {
   clearTimeout(retrying);
@@ -182,12 +183,12 @@ function listen() {
   lastHeard = Date.now();
   stream = new EventSource(body.dataset.events);
   stream.addEventListener("alive", (event) => {
-    if (JSON.parse(event.data).store === "ok") heard(); else lose("store");
+    if (JSON.parse(event.data).store === "ok") heard(); else lose(503);
   });
   for (const kind of KINDS) stream.addEventListener(kind, () => { heard(); hint(kind); });
   stream.addEventListener("signed-out", () => { stream.close(); signedOut(); });
   stream.onerror = () => {
-    lose("server");
+    lose(NO_ANSWER);
     if (stream.readyState === EventSource.CLOSED) again();
   };
 }
@@ -205,35 +206,36 @@ async function again() {
   }, retry);
 }
 
-let isCatchingUp = false;
 async function heard() {
   lastHeard = Date.now();
-  if (isCatchingUp) return;
-  if (isLost || body.dataset.link !== "live") {
-    // Only what was read after the connection was back can be vouched for.
-    isCatchingUp = true;
-    const isRead = await read();
-    isCatchingUp = false;
-    if (!isRead && !isReading) { lose("store"); return; }
-    if (find("[data-reload-when-back]")) { location.reload(); return; }
-    isLost = false;
-    retry = 1000;
-    body.dataset.link = "live";
-    find("#lost").hidden = true;
-    find("#lost").replaceChildren();
-    find("#link-words").textContent = "Live";
-  }
+  if (body.dataset.link === "live" || isCatchingUp) return;
+  // Only what was read after the connection was there can be vouched for.
+  isCatchingUp = true;
+  if (reading) await reading;
+  const status = await read();
+  isCatchingUp = false;
+  if (status !== 200 && !find("[data-reload-when-back]")) { lose(status); return; }
+  if (find("[data-reload-when-back]")) { if (status === 200) location.reload(); return; }
+  isLost = false;
+  retry = 1000;
+  body.dataset.link = "live";
+  find("#lost").hidden = true;
+  find("#lost").replaceChildren();
+  find("#link-words").textContent = "Live";
 }
 
-function lose(what) {
-  if (isLost || isSignedOut) return;
+// Says that what is shown may be old, by the status of the answer that did not come.
+function lose(status) {
+  if (status === 200 || isLost || isSignedOut) return;
+  if (status === 401) { signedOut(); return; }
   isLost = true;
   body.dataset.link = "lost";
   const since = new Date(lastHeard).toLocaleTimeString([], { hour12: false });
   find("#link-words").textContent = `Lost at ${since}`;
-  const words = what === "store"
-    ? `The store does not answer since ${since}.`
-    : `The connection to the server was lost at ${since}.`;
+  const words = {
+    [NO_ANSWER]: `The connection to the server was lost at ${since}.`,
+    503: `The store does not answer since ${since}.`,
+  }[status] ?? `The server cannot make this page since ${since} (${status}).`;
   const button = document.createElement("button");
   button.type = "button";
   button.className = "small";
@@ -261,7 +263,7 @@ if (body.dataset.events) {
   listen();
   setInterval(() => {
     if (document.hidden || isSignedOut || !stream) return;
-    if (Date.now() - lastHeard > SILENCE_MS) { lose("server"); listen(); }
+    if (Date.now() - lastHeard > SILENCE_MS) { lose(NO_ANSWER); listen(); }
     else if (!isLost && Date.now() - lastRead > LONGEST_MS) readSoon();
   }, 1000);
   let hiding = 0;
@@ -285,7 +287,7 @@ document.addEventListener("gnomon:done", () => { lastRead = 0; readSoon(); });
 
 document.addEventListener("htmx:error", (event) => {
   const { ctx, error } = event.detail;
-  if (!ctx || ctx.isReading) return;
+  if (!ctx || ctx.readAnew) return;
   const box = document.createElement("div");
   box.className = "notice bad";
   box.dataset.notice = "";
@@ -294,7 +296,7 @@ document.addEventListener("htmx:error", (event) => {
   words.textContent = `It is not known whether that was done: the server did not answer (${error?.message ?? error}).`;
   box.append(words);
   find("#notices").append(box);
-  lose("server");
+  lose(NO_ANSWER);
 });
 
 // A search is part of the address, so that it can be kept, sent and read anew.

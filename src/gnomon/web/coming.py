@@ -1,0 +1,81 @@
+"""When the jobs of a page fire within a span: by quarters of an hour, and quickly also for hundreds of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from gnomon.domain.agenda import agenda
+from gnomon.domain.triggers import KINDS, BaseTrigger, build, next_fire
+from gnomon.errors import InvalidTrigger
+
+SPAN, STEP = timedelta(hours=24), timedelta(minutes=15)
+_STEP_SECONDS = int(STEP.total_seconds())
+_MOMENT = timedelta(microseconds=1)
+
+#: For each quarter of an hour, counted from the one that goes on, the first time in it, in seconds from the beginning
+#: of the first.
+Fires = tuple[tuple[int, float], ...]
+
+
+def beginning(moment: datetime) -> datetime:
+    """The beginning of its quarter of an hour. Zones differ by quarters, so it is one for every reader."""
+    return moment - timedelta(minutes=moment.minute % 15, seconds=moment.second, microseconds=moment.microsecond)
+
+
+def fires_of(job: Mapping[str, Any], now: datetime) -> Fires:
+    """When a job fires from ``now`` on; nothing if it does not."""
+    if job["next_run_time"] is None or job["state"] != "active":
+        return ()
+    start = beginning(now.astimezone(UTC))
+    # What is overdue will start at once.
+    first = max(datetime.fromisoformat(job["next_run_time"]).astimezone(UTC), now.astimezone(UTC))
+    seconds = (first - start).total_seconds()
+    if first >= start + SPAN:
+        return ()
+    kind, args = job["trigger"], json.dumps(job["trigger_args"])
+    if kind in {"cron", "crontab"}:
+        later = tuple(fire for fire in _by_the_clock(kind, args, start) if fire[1] > seconds)
+        return (
+            (int(seconds // _STEP_SECONDS), seconds),
+            *(fire for fire in later if fire[0] > seconds // _STEP_SECONDS),
+        )
+    return _from(kind, args, first, start)
+
+
+@lru_cache(maxsize=4_000)
+def _by_the_clock(kind: str, args: str, start: datetime) -> Fires:
+    """Of triggers that fire by the clock whenever one begins to count: a pure function of its arguments, which many
+    jobs share, and which are the same for a quarter of an hour."""
+    trigger = _built(kind, args)
+    try:
+        first = None if trigger is None else next_fire(trigger, previous=start - _MOMENT, now=start)
+    except InvalidTrigger:
+        return ()
+    return () if trigger is None or first is None else _thinned(trigger, first, start)
+
+
+@lru_cache(maxsize=4_000)
+def _from(kind: str | None, args: str, first: datetime, start: datetime) -> Fires:
+    """Of the other triggers, likewise."""
+    trigger = None if kind is None or kind not in KINDS else _built(kind, args)
+    if trigger is None:  # Only code can make it: its next run time is all that is known.
+        seconds = (first - start).total_seconds()
+        return ((int(seconds // _STEP_SECONDS), seconds),)
+    return _thinned(trigger, first, start)
+
+
+def _thinned(trigger: BaseTrigger, first: datetime, start: datetime) -> Fires:
+    fires = agenda(trigger, first, since=start, until=start + SPAN, step=STEP)
+    seconds = [(fire - start).total_seconds() for fire in fires]
+    return tuple((int(each // _STEP_SECONDS), each) for each in seconds)
+
+
+def _built(kind: str, args: str) -> BaseTrigger | None:
+    try:
+        return build(kind, json.loads(args), timezone="UTC")
+    except InvalidTrigger:
+        return None
