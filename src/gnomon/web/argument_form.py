@@ -57,7 +57,7 @@ def arguments_in(
 
 
 def inputs(schema: Mapping[str, Any], texts: Mapping[str, str], errors: Mapping[str, str]) -> list[Input]:
-    """The fields of the form. ``kind`` is text, long, choice or json."""
+    """The fields of the form. ``kind`` is text or long."""
     whole = json.dumps(schema)
     fields = []
     for name, told in signature(whole).items():
@@ -65,7 +65,10 @@ def inputs(schema: Mapping[str, Any], texts: Mapping[str, str], errors: Mapping[
         text = texts.get(PREFIX + name, "")
         default = told["default"]
         help = f"{told['words'][:1].upper()}{told['words'][1:]}."
-        if not told["required"]:
+        options = _options(one)
+        if told["required"]:
+            help += " Needed."
+        else:
             help += f" Left out: {_json(default)}." if default is not None else " May be left out."
         fields.append(
             Input(
@@ -75,7 +78,8 @@ def inputs(schema: Mapping[str, Any], texts: Mapping[str, str], errors: Mapping[
                 text=text,
                 kind="long" if "\n" in text or len(text) > _LONG or _is_compound(one) else "text",
                 error=errors.get(PREFIX + name, ""),
-                attributes={"required": ""} if told["required"] and not text else None,
+                # What is none of them is kept as it was written, so that it can be mended.
+                options=options if not text or text in options else (),
             )
         )
     if _takes_further(schema) or texts.get(FURTHER):
@@ -110,6 +114,15 @@ def _is_compound(one: Any) -> bool:
         return True
     kinds = [one, *one.get("anyOf", ())]
     return any(each.get("type") in {"object", "array"} or "$ref" in each for each in kinds if isinstance(each, Mapping))
+
+
+def _options(one: Any) -> tuple[str, ...]:
+    """The texts of a choice, where an argument is one."""
+    if not isinstance(one, Mapping):
+        return ()
+    if one.get("type") == "boolean":
+        return ("true", "false")
+    return tuple(_text(each) for each in one.get("enum", ()))[:50]
 
 
 def _value(schema: Mapping[str, Any], name: str, text: str) -> Any:

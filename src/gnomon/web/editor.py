@@ -17,10 +17,11 @@ from gnomon.domain.principal import Principal, Role
 from gnomon.domain.triggers import KINDS
 from gnomon.errors import ChangeRefused, InvalidInput, InvalidTrigger, JobNotFound, StaleToken
 from gnomon.operations.audit import change_in_words
+from gnomon.scheduler import Scheduler
 from gnomon.web import argument_form, conflict, trigger_form
 from gnomon.web.asked import Form, Sent, is_in_place
 from gnomon.web.explanation import ORIGINS
-from gnomon.web.forecast import Forecast, runs_within, warnings
+from gnomon.web.forecast import Forecast, Side, runs_within, warnings
 from gnomon.web.job_form import (
     REASON,
     Draft,
@@ -147,43 +148,32 @@ def foresee(pages: Pages, job: Mapping[str, Any] | None, draft: Draft) -> Foreca
     """What the trigger of a form would do, beside what the job does today."""
     scheduler = pages.scheduler
     now = scheduler.store.database.now()
-    before: tuple[datetime, ...] = ()
-    before_count, before_words = None, ""
-    if job is not None:
-        before, before_words = scheduler.closeup(job["id"], count=FIRES).fire_times, job["schedule"]
-        if job["trigger"] in KINDS:
-            before_count = runs_within(
-                built(scheduler, job["trigger"], job["trigger_args"], None), before[0] if before else None, now
-            )
-    today = {"before": before, "before_words": before_words, "before_count": before_count}
-    if job is not None and not draft.is_trigger_touched:
-        zone = job["timezone"]
-        return Forecast(words=before_words, times=before, count=before_count, timezone=zone, is_same=True, **today)
-    kind = draft.texts.get(trigger_form.KIND, "")
+    today = None if job is None else _today(scheduler, job, now)
+    if not draft.is_trigger_touched and today is not None:
+        return Forecast(today, today, is_same=True)
     try:
-        name, args = trigger_form.trigger_in(draft.texts)
-        trigger = built(scheduler, name, args, job["timezone"] if job is not None else None)
+        kind, args = trigger_form.trigger_in(draft.texts)
+        trigger = built(scheduler, kind, args, None if job is None else job["timezone"])
         preview = scheduler.preview(trigger, count=FIRES)
     except InvalidTrigger as error:
-        return Forecast(problem=said(error), place=trigger_form.place_of(error, kind), **today)
-    times = preview.fire_times
-    job_id = job["id"] if job is not None else ""
+        return Forecast(today, None, problem=said(error))
+    told, times = preview.trigger, preview.fire_times
+    beside = scheduler.due_beside(times[0], job_id="" if job is None else job["id"]) if times else 0
+    is_paused = job is not None and not job["enabled"]
     return Forecast(
-        words=preview.trigger.words,
-        times=times,
-        count=runs_within(trigger, times[0] if times else None, now),
-        timezone=preview.trigger.timezone,
-        warnings=tuple(
-            warnings(
-                times,
-                now,
-                timezone=preview.trigger.timezone,
-                beside=scheduler.due_beside(times[0], job_id=job_id) if times else 0,
-                is_paused=job is not None and not job["enabled"],
-            )
-        ),
-        **today,
+        today,
+        Side(told.words, times, runs_within(trigger, times[0] if times else None, now), told.timezone),
+        tuple(warnings(times, now, timezone=told.timezone, beside=beside, is_paused=is_paused)),
     )
+
+
+def _today(scheduler: Scheduler, job: Mapping[str, Any], now: datetime) -> Side:
+    times = scheduler.closeup(job["id"], count=FIRES).fire_times
+    count = None
+    if job["trigger"] in KINDS:
+        trigger = built(scheduler, job["trigger"], job["trigger_args"], None)
+        count = runs_within(trigger, times[0] if times else None, now)
+    return Side(job["schedule"], times, count, job["timezone"])
 
 
 def _clash(pages: Pages, request: Request, error: StaleToken, draft: Draft, mine: Mapping[str, Any]) -> Response:

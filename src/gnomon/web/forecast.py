@@ -17,6 +17,8 @@ SPAN = timedelta(days=30)
 #: More runs than this are told by the rate of the first ones.
 _COUNTED = 800
 _SOON = timedelta(minutes=1)
+#: A missing hour in a month is nothing that people would notice.
+_NEAR = timedelta(days=2)
 #: So many jobs at one second are a herd.
 _MANY = 5
 
@@ -44,19 +46,24 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
-    """``problem`` is why there is nothing to show, and ``place`` the form's field that it is about."""
+class Side:
+    """When a trigger fires: in words, its next times, and how often in the next 30 days (``None``: not known)."""
 
-    words: str = ""
-    times: tuple[datetime, ...] = ()
-    count: Count | None = None
-    before: tuple[datetime, ...] = ()
-    before_words: str = ""
-    before_count: Count | None = None
-    timezone: str | None = None
+    words: str
+    times: tuple[datetime, ...]
+    count: Count | None
+    timezone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Today and after saving. ``today`` is ``None`` for a job that is to be added, ``then`` where there is a
+    ``problem``. ``is_same``: the trigger was not touched."""
+
+    today: Side | None
+    then: Side | None
     warnings: tuple[Warned, ...] = ()
     problem: str = ""
-    place: str = ""
     is_same: bool = False
 
 
@@ -101,7 +108,12 @@ def warnings(
 
 
 def _changes(times: Sequence[datetime]) -> list[tuple[datetime, datetime]]:
-    return [(before, after) for before, after in pairwise(times) if before.utcoffset() != after.utcoffset()]
+    """Where the clocks change between two times, and one could notice."""
+    return [
+        (before, after)
+        for before, after in pairwise(times)
+        if before.utcoffset() != after.utcoffset() and (after - before <= _NEAR or before.time() != after.time())
+    ]
 
 
 def _clocks(before: datetime, after: datetime, timezone: str) -> Warned:

@@ -176,7 +176,8 @@ def as_stored(scheduler: Scheduler, fields: Mapping[str, Any], timezone: str | N
     """Fields as they would stand after saving: a trigger with all that its making adds."""
     stored = dict(fields)
     if "trigger" in stored:
-        made = describe(built(scheduler, *stored["trigger"], timezone))
+        kind, args = stored["trigger"]
+        made = describe(built(scheduler, kind, args, timezone))
         stored["trigger"] = [made.kind, made.args]
     return stored
 
@@ -229,7 +230,7 @@ def _began(text: str) -> dict[str, Any] | None:
     if not text or len(text) > _LONGEST_BEGAN:
         return None
     try:
-        found = orjson.loads(text)
+        found: dict[str, Any] = orjson.loads(text)
     except ValueError:
         return None
     match found:

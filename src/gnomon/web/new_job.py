@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from gnomon.api.needs import needs
+from gnomon.domain.declaration import check_job_id
 from gnomon.domain.principal import Principal, Role
-from gnomon.errors import ChangeRefused, InvalidInput, InvalidTrigger, JobExists, JobNotFound, TaskNotFound
+from gnomon.domain.triggers import KINDS
+from gnomon.errors import ChangeRefused, InvalidInput, JobExists, JobNotFound, TaskNotFound
 from gnomon.web import argument_form, trigger_form
 from gnomon.web.asked import Form, Sent, is_in_place
 from gnomon.web.editor import foresee, parts
@@ -88,29 +91,39 @@ def _add(pages: Pages, request: Request, name: str, sent: Form, who: Principal) 
         return _shown(pages, request, name, draft)
     job_id = draft.texts["id"].strip()
     kind = draft.texts.get(trigger_form.KIND, "")
-    try:
-        trigger, args = trigger_form.trigger_in(draft.texts)
-        scheduler.add_job(
-            job_id,
-            name,
-            built(scheduler, trigger, args, None),
-            kwargs=argument_form.arguments_in(draft.texts, task["schema"]),
-            name=draft.texts["name"].strip() or None,
-            description=draft.texts["description"].strip() or None,
-            author=author_of(who, sent),
-        )
-    except InvalidInput as error:
-        place = trigger_form.place_of(error, kind) if isinstance(error, InvalidTrigger) else place_of(error, kind)
-        draft.errors[place] = said(error)
+    with _told_at_its_field(draft, kind):
+        check_job_id(job_id)
+    kwargs: dict[str, Any] = {}
+    with _told_at_its_field(draft, kind):
+        kwargs = scheduler.check_arguments(name, argument_form.arguments_in(draft.texts, task["schema"]))
+    with _told_at_its_field(draft, kind):
+        trigger = built(scheduler, *trigger_form.trigger_in(draft.texts), None)
+        if not draft.errors:
+            scheduler.add_job(
+                job_id,
+                name,
+                trigger,
+                kwargs=kwargs,
+                name=draft.texts["name"].strip() or None,
+                description=draft.texts["description"].strip() or None,
+                author=author_of(who, sent),
+            )
+    if draft.errors:
         return _shown(pages, request, name, draft, status=422)
-    except JobExists as error:
-        draft.errors["id"] = str(error)
-        return _shown(pages, request, name, draft, status=409)
-    except (ChangeRefused, TaskNotFound) as error:
-        draft.errors[""] = str(error)
-        return _shown(pages, request, name, draft, status=409)
     notice = Notice("added", job_id, change=newest_change(scheduler, job_id))
     return pages.led_back(request, address(root_of(request), job_path(job_id)), notice)
+
+
+@contextmanager
+def _told_at_its_field(draft: Draft, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidInput as error:
+        draft.errors[place_of(error, kind)] = said(error)
+    except JobExists as error:
+        draft.errors["id"] = str(error)
+    except (ChangeRefused, TaskNotFound) as error:
+        draft.errors[""] = str(error)
 
 
 def _shown(pages: Pages, request: Request, name: str, draft: Draft, *, status: int = 200) -> Response:
@@ -132,8 +145,5 @@ def _shown(pages: Pages, request: Request, name: str, draft: Draft, *, status: i
 
 def _fields() -> list[tuple[str, Any]]:
     return [
-        (kind.name, field)
-        for kind in trigger_form.KINDS.values()
-        for field in kind.fields
-        if field.name not in trigger_form.SHARED
+        (kind.name, field) for kind in KINDS.values() for field in kind.fields if field.name not in trigger_form.SHARED
     ]

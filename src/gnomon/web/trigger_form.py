@@ -59,6 +59,7 @@ class Input:
     placeholder: str = ""
     error: str = ""
     attributes: Mapping[str, str] | None = None
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
