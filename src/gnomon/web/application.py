@@ -11,7 +11,9 @@ from gnomon.api import application as api
 from gnomon.scheduler import Scheduler
 from gnomon.web import (
     changes,
+    editor,
     jobs,
+    new_job,
     nodes,
     one_job,
     overview,
@@ -31,7 +33,7 @@ from gnomon.web.rendering import Pages
 PUBLIC = api.PUBLIC | {sign_in.PATH, static_files.PREFIX}
 #: Each has a ``router``.
 PARTS = (
-    *(overview, jobs, together, one_job, steering, runs, run, changes, nodes, tokens),
+    *(overview, jobs, together, new_job, one_job, editor, steering, runs, run, changes, nodes, tokens),
     *(sign_in, static_route),
 )
 

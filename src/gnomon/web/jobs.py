@@ -75,6 +75,7 @@ def router(pages: Pages) -> APIRouter:
             strips=ledger.strips(scheduler, [job["id"] for job in page.jobs]),
             states=STATES,
             source_names=SOURCES,
+            has_tasks=bool(scheduler.tasks()),
         )
 
     return routes

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from gnomon.domain.spans import span_of
 from gnomon.domain.triggers import zone_name
 from gnomon.errors import InvalidInput
 
 FIELD = "until"
+_LAST = datetime(2200, 1, 1, tzinfo=UTC)
 HINT = "2h, 3d, or 2026-12-01 09:00; empty: until somebody changes it back."
 
 
@@ -22,12 +23,12 @@ def moment_in(text: str, now: datetime, zone: tzinfo) -> datetime | None:
         span = span_of(text)
         moment = now + span if span is not None else datetime.fromisoformat(text[:64])
         moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
-        is_to_come = moment > now
+        moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         allowed = f"give a span such as 2h or 3d, or a time in {zone_name(zone)} such as 2026-12-01 09:00"
         raise InvalidInput(FIELD, text, allowed) from None
-    if not is_to_come:
-        raise InvalidInput(FIELD, text, "give a time that is still to come")
+    if not now < moment < _LAST:
+        raise InvalidInput(FIELD, text, f"give a time that is still to come, before {_LAST.year}")
     return moment
 
 
@@ -35,4 +36,7 @@ def text_of(moment: str | None, zone: tzinfo) -> str:
     """A moment (ISO 8601) as it is written into the field; empty for none."""
     if moment is None:
         return ""
-    return datetime.fromisoformat(moment).astimezone(zone).isoformat(sep=" ", timespec="seconds")
+    local = datetime.fromisoformat(moment).astimezone(zone).replace(microsecond=0)
+    # What the clocks show twice is only clear with its offset.
+    is_clear = local.utcoffset() == local.replace(fold=1 - local.fold).utcoffset()
+    return (local.replace(tzinfo=None) if is_clear else local).isoformat(sep=" ")

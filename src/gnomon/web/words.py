@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -71,12 +71,18 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def with_example(attributes: Mapping[str, str], placeholder: str) -> dict[str, str]:
+    """Attributes of a field, with an example of what it wants."""
+    return {**attributes, "placeholder": placeholder} if placeholder else dict(attributes)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "as_sent": as_sent,
     "cut": cut,
     "element": element,
     "counted": counted,
     "duration": duration,
+    "with_example": with_example,
 }
 GLOBALS: dict[str, Any] = {
     "job_path": job_path,

@@ -352,6 +352,8 @@ for (const region of all("[data-often]")) {
 
 // What only works with this script.
 function equip() {
+  // Somebody else changed what is being edited here: said at once, not only when it is saved.
+  for (const each of all("[data-meanwhile]")) each.hidden = each.dataset.meanwhile === find("#editor [name=token]")?.value;
   for (const each of all(`[data-dismiss], [data-choose-all]${navigator.clipboard ? ", [data-copies]" : ""}`)) each.hidden = false;
   while (all("[data-notice]").length > 3) find("[data-notice]").remove();
   countChosen();
