@@ -59,6 +59,7 @@ HOT: dict[str, Use] = {
     "abandoned runs": lambda store: store.ledger.abandoned(),
     "exceptions": lambda store: store.exceptions.ahead(now=NOON),
     "exceptions of some": lambda store: store.exceptions.ahead(["job 1", "job 2"], now=NOON),
+    "exceptions read ahead": lambda store: store.exceptions.of_jobs(["job 1", "job 2"], now=NOON),
     "exceptions that have not happened": lambda store: store.exceptions.pending("job 1", now=NOON),
     "times with an exception": lambda store: store.exceptions.taken(since=NOON, until=NOON),
     "calendars of jobs": lambda store: store.calendars.of_jobs(["job 1", "job 2"]),

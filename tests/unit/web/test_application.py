@@ -107,7 +107,7 @@ def test_a_viewer_is_told_what_he_may_not(client: Client, tokens: dict[Role, str
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(StoreUnavailable("the disk is gone"), 503), (ZeroDivisionError("42"), 500)]
+    ("error", "status"), [(StoreUnavailable("the disk is gone"), 503), (ZeroDivisionError("swordfish"), 500)]
 )
 def test_an_error_is_a_page_too_and_tells_no_secret(
     scheduler: Scheduler, client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
