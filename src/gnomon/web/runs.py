@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[Look, frozenset[RunState]]] = {
 CAUSES = {
     Cause.SCHEDULE.value: Look("clock", "by schedule", "calm"),
     Cause.MANUAL.value: Look("enter", "by hand", "note"),
+    Cause.EXCEPTION.value: Look("pencil", "skipped or moved by hand", "note"),
 }
 _STATES = [state.value for state in RunState]
 _ANY_TIME = Span()

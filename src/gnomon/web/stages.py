@@ -45,18 +45,23 @@ class _Moment:
 
 
 _DUE = Look("clock", "due", "calm")
+_WAITS = Look("hourglass", "waits to be tried again", "busy")
+_AGAIN = Look("undo", "tried again", "busy")
 _ASKED = Look("stop", "asked to end", "warn")
 
 
 def stages(run: Mapping[str, Any], now: datetime) -> tuple[Stage, ...]:
     """The stages of a run, as ``Scheduler.get_run`` tells it, oldest first."""
     moments = sorted(_moments(run), key=lambda moment: moment.at)
+    # One that somebody skipped ahead of its time has ended before it is due.
+    has_ended = any(moment.is_end for moment in moments)
     found = []
     for place, moment in enumerate(moments):
         is_newest = place == len(moments) - 1
         until = now if is_newest else moments[place + 1].at
-        lasted = None if is_newest and moment.is_end else max(until - moment.at, timedelta(0))
-        found.append(Stage(moment.look, moment.at, lasted, moment.more, is_newest and not moment.is_end))
+        is_last = moment.is_end or (is_newest and has_ended)
+        lasted = None if is_last else max(until - moment.at, timedelta(0))
+        found.append(Stage(moment.look, moment.at, lasted, moment.more, is_newest and not has_ended))
     return tuple(found)
 
 
@@ -92,12 +97,17 @@ def _moments(run: Mapping[str, Any]) -> list[_Moment]:
     created, state = _at(run["created_at"]), run["state"]
     if state in NEVER_STARTED and run["attempt"] <= 1:
         return [*moments, _Moment(_at(run["finished_at"] or run["created_at"]), RUN_STATES[state], is_end=True)]
-    moments.append(_Moment(created, RUN_STATES["queued"], "" if run["cause"] == "schedule" else "by hand"))
+    moments.append(_Moment(created, RUN_STATES["queued"], "by hand" if run["cause"] == "manual" else ""))
     asked = run["cancel_requested"]
     if asked is not None:
         moments.append(_Moment(_at(asked["at"]), _ASKED, f"by {asked['by']}" if asked["by"] else ""))
+    again = [change for change in run["changes"] if change["action"] == "retry"]
+    moments += [_Moment(_at(change["at"]), _AGAIN, f"by {change['actor']}") for change in again]
     for place, attempt in enumerate(run["attempts"]):
         moments += _of_attempt(attempt, is_last=place == len(run["attempts"]) - 1, is_only=len(run["attempts"]) == 1)
+    ended = [moment.at for moment in moments[1:] if moment.look is not _ASKED]
+    if state == "queued" and run["attempt"] > 1 and max(ended) not in {_at(change["at"]) for change in again}:
+        moments.append(_Moment(max(ended), _WAITS))
     return moments
 
 

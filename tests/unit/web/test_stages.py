@@ -35,6 +35,7 @@ def run(state: str, *attempts: dict[str, Any], **more: Any) -> dict[str, Any]:
         "finished_at": None,
         "cancel_requested": None,
         "attempts": list(attempts),
+        "changes": [],
     }
     return given | more
 
@@ -67,14 +68,25 @@ def test_attempts_follow_each_other() -> None:
 
 def test_one_that_waits_to_be_tried_again_waits_now() -> None:
     waiting = run("queued", attempt(1, "failed", 1, 5), attempt(2, "queued", None, None))
-    assert told(waiting, 20)[-1] == ("failed", 15)
+    assert told(waiting, 20)[-2:] == [("failed", 0), ("waits to be tried again", 15)]
     assert stages(waiting, START + timedelta(seconds=20))[-1].is_now
+
+
+def test_who_tried_it_again_is_told_in_its_place() -> None:
+    changes = [{"action": "retry", "at": at(60), "actor": "mia"}]
+    again = run("queued", attempt(1, "failed", 1, 5), attempt(2, "queued", None, None), changes=changes)
+    assert told(again, 80)[-2:] == [("failed", 55), ("tried again", 20)]
 
 
 def test_one_that_never_started_has_no_bar() -> None:
     missed = run("missed", attempt(1, "missed", None, None), finished_at=at(60))
     assert told(missed) == [("due", 60), ("missed", None)]
     assert bar(missed, START) == ()
+
+
+def test_one_that_was_skipped_ahead_of_its_time_goes_on_no_more() -> None:
+    skipped = run("skipped", attempt(1, "skipped", None, None), scheduled_at=at(5000), finished_at=at(1))
+    assert told(skipped, 2) == [("skipped", None), ("due", None)]
 
 
 def test_who_asked_it_to_end_is_told_in_its_place() -> None:
