@@ -11,11 +11,14 @@ from fastapi import FastAPI
 from gnomon import Scheduler
 from gnomon.access.security_headers import PAGE
 from gnomon.domain.principal import Role
+from gnomon.domain.run import RunState
 from gnomon.errors import StoreUnavailable
+from tests.browser import scene
+from tests.jobs import nothing
 from tests.unit.api.conftest import Client, bearer
 
 PEOPLE = {"Accept": "text/html"}
-_ADDRESS = re.compile(r'(?:href|src|action|formaction|hx-get|hx-post|data-events|data-root)="([^"#]*)')
+_ADDRESS = re.compile(r'(?:href|src|action|formaction|hx-get|data-events|data-root)="([^"#]*)')
 
 
 def addresses(html: str) -> set[str]:
@@ -58,10 +61,19 @@ def test_nothing_else_is_served_as_a_file(client: Client, name: str) -> None:
     assert client("127.0.0.1").get(f"/static/{name}").status_code in {400, 404}
 
 
-def test_a_page_is_light(client: Client) -> None:
-    """With all that it loads, as it is sent; and it is not kept anywhere."""
+@pytest.mark.parametrize("path", ["/", "/jobs"])
+def test_a_page_is_light(scheduler: Scheduler, client: Client, path: str) -> None:
+    """Fifty jobs of which each has twenty runs, with all that the page loads, as it is sent."""
+    with scheduler.store.database.transaction("scene"):
+        for number in range(60):
+            job_id = f"a-job-with-a-usual-name-{number}"
+            scheduler.register(nothing, "cron", id=job_id, hour=number % 24, description="What it is for, in short.")
+            for ago in range(20):
+                state = RunState.FAILED if ago == 7 else RunState.SUCCEEDED
+                scene.ended(scheduler, job_id, scene.ago(hours=ago + 1), state, error="it failed")
+    scheduler.start_all_jobs()
     asking = client("127.0.0.1")
-    page = asking.get("/", headers=PEOPLE)
+    page = asking.get(path, headers=PEOPLE)
     sizes = [len(page.content)]
     for address in addresses(page.text):
         if "/static/" in address:

@@ -231,6 +231,13 @@ async function heard() {
   find("#link-words").textContent = "Live";
 }
 
+// Nobody looks; what is shown is read anew when somebody does.
+function rest() {
+  if (isLost) return;
+  body.dataset.link = "resting";
+  find("#link-words").textContent = "Reading …";
+}
+
 // Says that what is shown may be old, by the status of the answer that did not come.
 function lose(status) {
   if (status === 200 || isLost || isSignedOut) return;
@@ -277,13 +284,13 @@ if (body.dataset.events) {
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hiding);
     if (document.hidden) {
-      hiding = setTimeout(() => { stream?.close(); stream = null; body.dataset.link = "resting"; }, HIDDEN_MS);
+      hiding = setTimeout(() => { stream?.close(); stream = null; rest(); }, HIDDEN_MS);
     } else if (!isSignedOut) {
       if (!stream) listen(); else if (isWanted) readSoon();
       tellTimes();
     }
   });
-  addEventListener("pageshow", (event) => { if (event.persisted && !isSignedOut) { body.dataset.link = "resting"; listen(); } });
+  addEventListener("pageshow", (event) => { if (event.persisted && !isSignedOut) { rest(); listen(); } });
 }
 setInterval(() => { if (!document.hidden) tellTimes(); }, 1000);
 
@@ -291,6 +298,18 @@ setInterval(() => { if (!document.hidden) tellTimes(); }, 1000);
 
 // Something was done on this page: it shows what became of it without waiting for the hint.
 document.addEventListener("gnomon:done", () => { lastRead = 0; readSoon(); });
+
+// Buttons of the form #act send it in place; what comes back is a notice.
+document.addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  if (event.target.id !== "act" || !button || !htmx) return;
+  event.preventDefault();
+  if (button.dataset.busy) return;
+  button.dataset.busy = "";
+  try {
+    await htmx.ajax("POST", button.getAttribute("formaction"), { source: button, target: "#notices", swap: "beforeend" });
+  } finally { delete button.dataset.busy; }
+});
 
 document.addEventListener("htmx:error", (event) => {
   const { ctx, error } = event.detail;
