@@ -95,3 +95,12 @@ def test_a_store_without_calendars_says_how_to_make_one(gnomon: Gnomon, store: s
     result = gnomon("calendars", "--store", store)
     assert result.code == 0
     assert "gnomon calendar set" in result.out
+
+
+def test_doctor_finds_jobs_whose_calendar_is_missing(gnomon: Gnomon, store: str) -> None:
+    gnomon("calendar", "set", "inventory", "--dates", "2099-12-30", "--yes", "--store", store)
+    gnomon("set", "nightly", "--calendar", "inventory", "--yes", "--store", store)
+    gnomon("calendar", "remove", "inventory", "--force", "--yes", "--store", store)
+    result = gnomon("doctor", "--store", store)
+    assert result.code == 1
+    assert "job 'nightly' does not fire: its calendar 'inventory' does not exist" in result.out

@@ -61,6 +61,7 @@ HOT: dict[str, Use] = {
     "exceptions of some": lambda store: store.exceptions.ahead(["job 1", "job 2"], now=NOON),
     "exceptions read ahead": lambda store: store.exceptions.of_jobs(["job 1", "job 2"], now=NOON),
     "exceptions that have not happened": lambda store: store.exceptions.pending("job 1", now=NOON),
+    "anything beside a job": lambda store: store.exceptions.is_beside("job 1"),
     "times with an exception": lambda store: store.exceptions.taken(since=NOON, until=NOON),
     "calendars of jobs": lambda store: store.calendars.of_jobs(["job 1", "job 2"]),
     "jobs due within a second": lambda store: store.schedules.count_due_at(NOON),

@@ -34,6 +34,8 @@ NOTHING_BESIDE = Beside()
 
 def read_beside(store: Store, job_ids: Sequence[str] | None, *, now: datetime) -> dict[str, Beside]:
     """Of some jobs, or of all, those that something stands beside: few."""
+    if job_ids is not None and len(job_ids) == 1 and not store.exceptions.is_beside(job_ids[0]):
+        return {}
     ahead, named = store.exceptions.ahead(job_ids, now=now), store.calendars.of_jobs(job_ids)
     return {job_id: Beside(ahead.get(job_id, ()), named.get(job_id)) for job_id in {*ahead, *named}}
 

@@ -47,6 +47,15 @@ class Exceptions:
         with self._database.transaction("change") as session:
             session.execute(statement, values)
 
+    def is_beside(self, job_id: str) -> bool:
+        """Whether an exception or a calendar stands beside the row of a job: one look for both, and most often none."""
+        statement = (
+            "SELECT EXISTS (SELECT 1 FROM gnomon_exceptions WHERE job_id = :job_id) "
+            "OR EXISTS (SELECT 1 FROM gnomon_job_calendars WHERE job_id = :job_id)"
+        )
+        with self._database.read() as session:
+            return bool(session.execute(statement, {"job_id": job_id}).scalar())
+
     def ahead(self, job_ids: Sequence[str] | None = None, *, now: datetime) -> dict[str, list[TickException]]:
         """The exceptions of some jobs, or of all, whose due time or new time is still to come, by due time."""
         batch = self._database.batch
