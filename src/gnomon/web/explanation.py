@@ -88,10 +88,12 @@ def _account(job: Mapping[str, Any], declared: Mapping[str, Any], name: str) -> 
     by_code = declared_value(declared, name)
     is_readable = job["state"] != "quarantined"
     is_unexplained = is_readable and override is None and bool(declared) and not is_same(name, value, by_code)
-    stored = job["schedule"] if name == "trigger" else in_words(name, value)
+    stored = "cannot be read"
+    if is_readable:
+        stored = job["schedule"] if name == "trigger" else in_words(name, value)
     return Account(
         field=name,
-        stored=stored if is_readable else "cannot be read",
+        stored=stored,
         declared=in_words(name, by_code) if declared else None,
         override=override,
         base=in_words(name, override["base"]) if override is not None and declared else None,
