@@ -77,7 +77,7 @@ class Schedules:
         """How many rows are next due from ``since`` up to, not including, ``until``; counted up to ``limit``."""
         statement = (
             "SELECT COUNT(*) FROM (SELECT 1 AS one FROM apscheduler_jobs WHERE next_run_time >= :since "
-            "AND next_run_time < :until AND id <> :besides LIMIT :limit) AS some"
+            "AND next_run_time < :until AND id <> :besides LIMIT :limit) AS found"
         )
         parameters = {"since": to_seconds(since), "until": to_seconds(until), "besides": besides, "limit": limit}
         with self._database.read() as session:
