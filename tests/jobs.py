@@ -45,3 +45,12 @@ def sleep_a_minute() -> None:
 def fail() -> None:
     """Raise."""
     raise RuntimeError("this job always fails")
+
+
+def talk() -> None:
+    """Write now and then, and come to an end."""
+    for step in range(4):
+        print(f"step {step} of 4", flush=True)
+        current_run().progress(step, 4)
+        time.sleep(0.5)
+    print("that was all")

@@ -5,6 +5,7 @@
     GnomonError
     ├── JobNotFound            no such job in the store
     ├── RunNotFound            no such run in the ledger
+    ├── CalendarNotFound       no calendar of this name
     ├── TaskNotFound           no such task, as far as nodes have told
     ├── DuplicateJob           one id declared twice
     ├── DuplicateTask          one name of a task declared twice, or one function as two tasks
@@ -83,6 +84,14 @@ class ChangeNotFound(GnomonError, LookupError):
     def __init__(self, change_id: int) -> None:
         super().__init__(f"there is no change {shown(change_id)}; `gnomon changes` lists those in the log")
         self.change_id = change_id
+
+
+class CalendarNotFound(GnomonError, LookupError):
+    """No calendar of this name is stored."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no calendar {shown(name)}; `gnomon calendars` lists those that there are")
+        self.name = name
 
 
 class DuplicateJob(GnomonError, ValueError):

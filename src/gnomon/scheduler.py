@@ -14,7 +14,8 @@ from tzlocal import get_localzone_name
 from gnomon.access.access import Access
 from gnomon.access.authentication import Identify
 from gnomon.domain.adoption import JOBS_TABLE, Candidate, Survey
-from gnomon.domain.change import Author, Change
+from gnomon.domain.calendar import Definition, check_calendar_name, read_dates
+from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.crontab_file import CrontabJob
 from gnomon.domain.declaration import DEFAULT_MISFIRE_GRACE_TIME, Declaration, Retries
 from gnomon.domain.ledger import OutputPage
@@ -44,10 +45,12 @@ from gnomon.observability.broadcast import Broadcast
 from gnomon.operations import (
     add_job,
     adopt,
+    calendars,
     cancel_run,
     change,
     declare,
     defaults,
+    exceptions,
     import_crontab,
     read,
     read_nodes,
@@ -58,15 +61,15 @@ from gnomon.operations import (
     tasks,
     undo,
 )
+from gnomon.operations.closeup import Closeup, closeup, due_beside
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
 from gnomon.operations.preview import (
+    UNCHANGED,
     ChangePreview,
-    Closeup,
     Preview,
-    closeup,
-    due_beside,
+    Unchanged,
     preview_change,
     preview_trigger,
 )
@@ -79,6 +82,8 @@ logger = logging.getLogger("gnomon")
 
 #: How often rows are compared with what Gnomon last wrote, in seconds.
 _OUTSIDE_SECONDS = 10.0
+#: How often it is looked whether calendars know enough years ahead, in seconds.
+_EXTENDED_SECONDS = 3600.0
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _RETRY_OPTIONS = {"retries": "count", "retry_delay": "delay", "retry_backoff": "backoff"}
@@ -91,6 +96,7 @@ _OPTIONS = frozenset(
         "misfire_grace_time",
         "coalesce",
         "max_instances",
+        "calendar",
         "executor",
         "args",
         "kwargs",
@@ -125,6 +131,7 @@ class Scheduler:
         job_store = JobStore(store=self._store, allow=allow)
         self._functions = job_store.functions
         self._declarations: dict[str, Declaration] = {}
+        self._calendars: dict[str, Definition] = {}
         self._tasks: dict[str, TaskDeclaration] = {}
         self._built: dict[str, BaseTrigger] = {}
         self.engine = Engine(job_store, self._executors(), self.settings, timezone=self.timezone)
@@ -162,9 +169,10 @@ class Scheduler:
 
         ``id`` (the function's name), ``name``, ``description`` (the docstring's first line), ``enabled`` (True),
         ``misfire_grace_time`` (seconds a run may be late, 3600), ``coalesce`` (True: of several overdue times only
-        the last runs), ``max_instances`` (1, counted over all nodes), ``executor`` (``threads``; ``asyncio`` for
-        coroutine functions; ``processes``; ``command``), ``args``, ``kwargs``, ``retries`` (0), ``retry_delay``
-        (10 seconds), ``retry_backoff`` (2), ``timeout`` (seconds), ``rerun_lost`` (False).
+        the last runs), ``max_instances`` (1, counted over all nodes), ``calendar`` (None; the name of one whose dates
+        are left out), ``executor`` (``threads``; ``asyncio`` for coroutine functions; ``processes``; ``command``),
+        ``args``, ``kwargs``, ``retries`` (0), ``retry_delay`` (10 seconds), ``retry_backoff`` (2), ``timeout``
+        (seconds), ``rerun_lost`` (False).
 
         Raises ``DuplicateJob``, ``InvalidTrigger``, ``InvalidInput``.
         """
@@ -198,6 +206,28 @@ class Scheduler:
         if self.engine.running:
             self._declare([declaration])
         return declaration
+
+    def calendar(
+        self,
+        name: str,
+        *,
+        country: str | None = None,
+        subdivision: str | None = None,
+        dates: Iterable[Any] | Mapping[Any, str] | None = None,
+    ) -> str:
+        """Declare a calendar, a named set of dates on which jobs that name it do not run; return its name.
+
+        ``country`` (ISO 3166, as ``DE``) and ``subdivision`` (as ``BE``) stand for the holidays there, which needs
+        ``pip install 'gnomon[holidays]'``; ``dates`` are dates (``date`` or ISO text), or a mapping from dates to what
+        they are called. It is stored when jobs are; what an operator sets under this name stays.
+
+        Raises ``InvalidInput``.
+        """
+        check_calendar_name(name)
+        self._calendars[name] = _definition(country, subdivision, dates)
+        if self.engine.running:
+            calendars.declare_calendars(self._context, self._calendars)
+        return name
 
     @property
     def declarations(self) -> Mapping[str, Declaration]:
@@ -284,6 +314,7 @@ class Scheduler:
         something else than at the last start, and no operator has changed that: then the schedule follows the code.
         """
         self.open()
+        calendars.declare_calendars(self._context, self._calendars)
         return self._declare(list(self._declarations.values()))
 
     def get_all_jobs(self) -> list[dict[str, Any]]:
@@ -326,11 +357,11 @@ class Scheduler:
     ) -> dict[str, Any]:
         """Change fields of a job in one transaction and return the job as it then stands.
 
-        ``fields``: ``enabled``, ``misfire_grace_time``, ``coalesce``, ``max_instances``, and of a job that was added
-        ``kwargs``, all of them; what is absent stays, and so does the time zone where ``trigger_args`` name none.
-        ``DEFAULT`` in place of a value returns the field to what the code says, or the job was added as. The next run
-        is counted from now, and a paused job stays paused. At ``expires_at`` what was changed returns to that.
-        ``if_token`` is the token of the job that the change was decided on.
+        ``fields``: ``enabled``, ``misfire_grace_time``, ``coalesce``, ``max_instances``, ``calendar`` (its name; None:
+        none), and of a job that was added ``kwargs``, all of them; what is absent stays, and so does the time zone
+        where ``trigger_args`` name none. ``DEFAULT`` in place of a value returns the field to what the code says, or
+        the job was added as. The next run is counted from now, and a paused job stays paused. At ``expires_at`` what
+        was changed returns to that. ``if_token`` is the token of the job that the change was decided on.
 
         Raises ``JobNotFound``, ``InvalidTrigger``, ``InvalidInput``, ``ChangeRefused``, ``StaleToken`` or
         ``StoreError``; then nothing has changed.
@@ -457,6 +488,50 @@ class Scheduler:
         self.open()
         return undo.undo_change(self._context, change_id, author or Author(), if_token=if_token)
 
+    def skip_next(
+        self,
+        job_id: str,
+        *,
+        at: datetime | None = None,
+        if_token: str | None = None,
+        author: Author | None = None,
+    ) -> dict[str, Any]:
+        """Skip the run that would start next, or that of the due time ``at``, and only that; return the job.
+
+        The schedule, its token and its overrides stay as they are. The due time keeps its line in the ledger: it is
+        ``skipped``, and says by whom and why. Raises ``JobNotFound``, ``InvalidInput``, ``ChangeRefused``,
+        ``StaleToken`` or ``StoreError``; then nothing has changed.
+        """
+        self.open()
+        return exceptions.skip_next(self._context, job_id, author or Author(), at=at, if_token=if_token)
+
+    def move_next(
+        self,
+        job_id: str,
+        to: datetime,
+        *,
+        at: datetime | None = None,
+        if_token: str | None = None,
+        author: Author | None = None,
+    ) -> dict[str, Any]:
+        """Let the run that would start next, or that of the due time ``at``, start at ``to``; return the job.
+
+        ``to`` is still to come, and lies between the runs before and after it. Neither jitter nor a calendar applies to
+        it, and its grace time is counted from there. Otherwise as ``skip_next``.
+        """
+        self.open()
+        return exceptions.move_next(self._context, job_id, author or Author(), to=to, at=at, if_token=if_token)
+
+    def clear_exception(
+        self, job_id: str, at: datetime, *, if_token: str | None = None, author: Author | None = None
+    ) -> dict[str, Any]:
+        """Take back what ``skip_next`` or ``move_next`` made of the due time ``at``; return the job.
+
+        Raises as they do, and ``ChangeRefused`` where it has happened: the due time is over, or the run has started.
+        """
+        self.open()
+        return exceptions.clear_exception(self._context, job_id, at, author or Author(), if_token=if_token)
+
     def import_crontab(self, jobs: Sequence[CrontabJob], *, author: Author | None = None) -> list[str]:
         """Store lines of a crontab as paused command jobs; return the ids of those that were not stored.
 
@@ -513,27 +588,75 @@ class Scheduler:
         return build(trigger, trigger_args, timezone=self.timezone, now=self._store.database.local_now())
 
     def preview(
-        self, trigger: str | BaseTrigger, expression: str | None = None, *, count: int = 5, **trigger_args: Any
-    ) -> Preview:
-        """The next fire times that a trigger would have. Raises ``InvalidTrigger``."""
-        self.open()
-        made = self.build_trigger(trigger, _with(expression, trigger_args))
-        return preview_trigger(self._context, made, count=count)
-
-    def preview_change(
         self,
-        job_id: str,
         trigger: str | BaseTrigger,
         expression: str | None = None,
         *,
         count: int = 5,
+        calendar: str | None = None,
+        **trigger_args: Any,
+    ) -> Preview:
+        """What a trigger would do in a job that names a calendar: its next fire times, what becomes of them, and what
+        happens when the clocks change. Raises ``InvalidTrigger``, ``CalendarNotFound``."""
+        self.open()
+        made = self.build_trigger(trigger, _with(expression, trigger_args))
+        return preview_trigger(self._context, made, count=count, calendar=calendar)
+
+    def preview_change(
+        self,
+        job_id: str,
+        trigger: str | BaseTrigger | None = None,
+        expression: str | None = None,
+        *,
+        count: int = 5,
+        calendar: str | Unchanged | None = UNCHANGED,
         **trigger_args: Any,
     ) -> ChangePreview:
-        """A job's next fire times as it stands, and as it would be."""
+        """What a job will do as it stands, and what it would do with another trigger, another calendar, or both.
+
+        Raises as ``preview`` does, and ``JobNotFound``.
+        """
         self.open()
         zone = read.read_job(self._context, job_id)["timezone"]
-        made = self._making(trigger, _with(expression, trigger_args))(zone)
-        return preview_change(self._context, job_id, made, count=count)
+        made = None if trigger is None else self._making(trigger, _with(expression, trigger_args))(zone)
+        return preview_change(self._context, job_id, made, count=count, calendar=calendar)
+
+    # -- calendars
+
+    def get_calendars(self) -> list[dict[str, Any]]:
+        """Every stored calendar as a JSON-ready dict, by name, with its next dates and the jobs that name it."""
+        self.open()
+        return calendars.read_calendars(self._context)
+
+    def get_calendar(self, name: str) -> dict[str, Any]:
+        """One stored calendar. Raises ``CalendarNotFound``."""
+        self.open()
+        return calendars.read_calendar(self._context, name)
+
+    def set_calendar(
+        self,
+        name: str,
+        *,
+        country: str | None = None,
+        subdivision: str | None = None,
+        dates: Iterable[Any] | Mapping[Any, str] | None = None,
+        author: Author | None = None,
+    ) -> dict[str, Any]:
+        """Make a calendar, or make it anew; arguments as of ``calendar``. Returns it, with the ``jobs`` it affects.
+
+        The holidays of a country are worked out for ten years ahead, here and now. Raises ``InvalidInput``.
+        """
+        self.open()
+        definition = _definition(country, subdivision, dates)
+        return calendars.set_calendar(self._context, name, definition, author or Author())
+
+    def remove_calendar(self, name: str, *, force: bool = False, author: Author | None = None) -> list[str]:
+        """Remove a calendar; return the ids of the jobs that name it, which do not fire without it.
+
+        Raises ``CalendarNotFound``, and ``ChangeRefused`` where jobs name it, unless ``force``.
+        """
+        self.open()
+        return calendars.remove_calendar(self._context, name, author or Author(), force=force)
 
     def closeup(self, job_id: str, *, count: int = 5) -> Closeup:
         """One stored job, its next fire times, and all that the code declares of it. Raises ``JobNotFound``."""
@@ -599,10 +722,13 @@ class Scheduler:
         check_limit(limit)
         return self.store.run_output.page(run_id, after=after, limit=limit)
 
-    def output_tail(self, run_id: int, *, limit: int = 100) -> OutputPage:
-        """The last pieces that a run has written; go on from the page's ``after`` to follow it."""
+    def output_tail(
+        self, run_id: int, *, limit: int = 100, before: int | None = None, size: int | None = None
+    ) -> OutputPage:
+        """The last pieces that a run has written, 256 KiB or ``size`` characters at most; go on from the page's
+        ``after`` to follow it. ``before`` is the ``seq`` of a piece: the last ones before that."""
         check_limit(limit)
-        return self.store.run_output.tail(run_id, limit=limit)
+        return self.store.run_output.tail(run_id, limit=limit, before=before, size=size)
 
     def output_text(self, run_id: int) -> Iterator[str]:
         """All that a run has written, part by part: for a download of any size. Raises ``RunNotFound``."""
@@ -638,14 +764,17 @@ class Scheduler:
         actor: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        origins: Iterable[Origin] = (),
         before: int | None = None,
         limit: int = 50,
     ) -> list[Change]:
-        """The audit log, newest first: of a job, of an actor, between two times (inclusive).
+        """The audit log, newest first: of a job, of an actor, from some origins, between two times (inclusive).
 
         ``before`` is a change's id to page on from.
         """
-        return self.store.records.changes(job_id, actor=actor, since=since, until=until, before=before, limit=limit)
+        return self.store.records.changes(
+            job_id, actor=actor, since=since, until=until, origins=origins, before=before, limit=limit
+        )
 
     def change(self, change_id: int) -> Change:
         """One line of the audit log. Raises ``ChangeNotFound``."""
@@ -724,6 +853,7 @@ class Scheduler:
         upkeep, watch = self.engine.upkeep, OutsideWatch(self._context, body)
         upkeep.add(Service("noticing other programs' changes", _OUTSIDE_SECONDS, lambda stop: watch.look(stop=stop)))
         upkeep.add(Service("declaring again", self.settings.lease, lambda _stop: self._declare_again()))
+        upkeep.add(Service("extending calendars", _EXTENDED_SECONDS, lambda _stop: calendars.extend(self._context)))
         self.engine.expire = lambda exclude: defaults.expire(self._context, exclude=exclude)
 
     def _making(self, trigger: str | BaseTrigger, args: Mapping[str, Any]) -> Callable[[str | None], BaseTrigger]:
@@ -760,6 +890,13 @@ class Scheduler:
 
 def _with(expression: str | None, trigger_args: dict[str, Any]) -> dict[str, Any]:
     return trigger_args if expression is None else {**trigger_args, "expression": expression}
+
+
+def _definition(
+    country: str | None, subdivision: str | None, dates: Iterable[Any] | Mapping[Any, str] | None
+) -> Definition:
+    given = {} if dates is None else read_dates(dates)
+    return Definition(country=country, subdivision=subdivision, dates=given)
 
 
 def _plain_name(func: Callable[..., Any]) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from gnomon import Scheduler
 from gnomon.domain.change import Author, Origin
-from gnomon.domain.ledger import Finish, Line
+from gnomon.domain.ledger import Finish, Line, Piece
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.node import Node
 from gnomon.domain.run import Cause, RunState
@@ -170,3 +170,11 @@ def join(scheduler: Scheduler) -> None:
 def beat(scheduler: Scheduler) -> None:
     """A sign of life of the node."""
     scheduler.store.nodes.beat(NODE, at=datetime.now(UTC), health={})
+
+
+def write(scheduler: Scheduler, run_id: int, *pieces: tuple[str, str], first: int = 0) -> None:
+    """What a run has written: stream and text of each piece. ``first`` is the number of the first of them."""
+    now = datetime.now(UTC)
+    scheduler.store.ledger.write_output(
+        [Piece(run_id, first + count, now, stream, text) for count, (stream, text) in enumerate(pieces)]
+    )

@@ -60,7 +60,7 @@ def test_it_is_shown_as_it_is(hostile: Site, browse: Browse, path: str, phone: b
     assert "\\u202e" in content  # It turns nothing around, and can be seen.
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", ["attribute", "quote", "direction", "long", "lines"])
 def test_it_is_acted_on_like_any_other(hostile: Site, browse: Browse, name: str) -> None:
     job_id = _as_id(HOSTILE[name])
     page = browse("/jobs", script=False)

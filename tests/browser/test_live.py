@@ -64,6 +64,18 @@ def test_nothing_moves_under_the_pointer(jobs: Site, browse: Browse) -> None:
     assert gone in page.locator("#job-rows a.name").all_inner_texts()
 
 
+def test_a_row_that_is_gone_stays_struck_out_while_one_points_at_the_list(jobs: Site, browse: Browse) -> None:
+    page = live(browse("/jobs?state=active"))
+    rows = page.locator("#job-rows tr")
+    before = page.locator("#job-rows a.name").all_inner_texts()
+    rows.nth(3).hover()
+    jobs.scheduler.pause_job(before[1])
+    expect(rows.nth(1)).to_have_attribute("data-gone", "")
+    assert page.locator("#job-rows a.name").all_inner_texts() == before
+    page.mouse.move(5, 5)
+    expect(rows).to_have_count(4)
+
+
 def test_focus_choice_and_search_survive_what_moves(jobs: Site, browse: Browse) -> None:
     page = live(browse("/jobs"))
     page.get_by_role("checkbox", name="Choose job-1").check()

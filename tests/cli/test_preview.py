@@ -14,8 +14,10 @@ from tests.cli.conftest import Gnomon
 def test_preview_shows_words_and_fire_times_without_a_store(gnomon: Gnomon, tmp_path: Path) -> None:
     result = gnomon("preview", "crontab", "0 4 * * 1-5", "--count", "3", "--timezone", "Europe/Berlin")
     assert result.code == 0
-    words, *times = result.out.splitlines()
+    words, *rest = result.out.splitlines()
     assert words == "at 04:00 on weekdays, Europe/Berlin"
+    times, ahead = rest[: rest.index("")], rest[rest.index("") + 1 :]
+    assert [line.split("  ")[0] for line in ahead] == ["in 30 days", "clocks change", "clocks change"]
     assert len(times) == 3
     assert all(" 04:00:00 CE" in line and line.startswith("in ") for line in times)
     assert list(tmp_path.iterdir()) == []

@@ -128,8 +128,8 @@ def test_a_queued_run_is_cancelled_and_tried_again_without_a_node(gnomon: Gnomon
         "gnomon: run 1 of job 'nightly' is queued already; wait for its end\n",
     )
     shown = gnomon("show", "nightly", "--store", store).out
-    assert "retry 1" in shown
-    assert "cancel 1" in shown
+    assert "retried run 1" in shown
+    assert "cancelled run 1" in shown
 
 
 def test_one_that_is_refused_does_not_keep_the_others_from_it(gnomon: Gnomon, store: str) -> None:

@@ -21,7 +21,7 @@ from tests.jobs import nothing
 KEYS = {
     *("id", "name", "description", "enabled", "trigger", "trigger_args", "timezone", "schedule", "next_run_time"),
     *("source", "default", "misfire_grace_time", "coalesce", "max_instances", "executor", "token", "last_run", "as_of"),
-    *("state", "problem", "overrides", "task", "kwargs"),
+    *("state", "problem", "overrides", "exceptions", "next_start", "calendar", "task", "kwargs"),
 }
 KINDS: dict[str, dict[str, Any]] = {
     "cron": {

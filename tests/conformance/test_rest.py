@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from gnomon import Scheduler
 from gnomon.api import schemas
 from gnomon.domain.change import Author, Origin
+from gnomon.operations.audit import change_in_words
 from gnomon.testing import ManualEngine
 from tests.conformance.conftest import NOON
 from tests.jobs import fail, nothing
@@ -20,6 +21,9 @@ from tests.jobs import fail, nothing
 JOBS = "/api/scheduler/jobs"
 JOB = f"{JOBS}/job"
 ANY = {"If-Match": "*"}
+CALENDARS = "/api/scheduler/calendars"
+#: The first two due times of the job.
+DUE, NEXT_DUE = ((NOON + timedelta(days=days)).replace(hour=15).isoformat() for days in (0, 1))
 
 
 @pytest.fixture
@@ -105,8 +109,9 @@ class TestListing:
 class TestTokens:
     def test_a_change_without_the_token_is_asked_for_it(self, scheduler: Scheduler, client: TestClient) -> None:
         assert client.patch(JOB, json={"enabled": False}).status_code == 428
-        for word in ("pause", "resume", "revert", "keep", "adopt"):
-            answer = client.post(f"{JOB}/{word}")
+        for word in ("pause", "resume", "revert", "keep", "adopt", "skip", "move", "clear"):
+            body = {"at": DUE, "to": DUE} if word == "move" else {"at": DUE} if word == "clear" else None
+            answer = client.post(f"{JOB}/{word}", json=body)
             assert (answer.status_code, answer.json()["type"]) == (428, "/problems/precondition-required")
         assert scheduler.changes() == []
 
@@ -231,6 +236,157 @@ class TestDefaultsAndChanges:
         assert client.post(f"/api/scheduler/changes/{newer['id']}/undo", headers=ANY).json()["max_instances"] == 2
         assert client.get("/api/scheduler/changes/4711").status_code == 404
         assert client.post("/api/scheduler/changes/4711/undo", headers=ANY).status_code == 404
+
+
+class TestOneRun:
+    def test_it_can_be_skipped_and_that_taken_back(self, scheduler: Scheduler, client: TestClient) -> None:
+        job = client.post(f"{JOB}/skip", json={"at": DUE, "reason": "the warehouse moves"}, headers=seen(client)).json()
+        (exception,) = job["exceptions"]
+        assert exception["action"] == "skip"
+        assert (exception["scheduled_at"], exception["to"], exception["reason"]) == (DUE, None, "the warehouse moves")
+        assert (job["next_run_time"], job["next_start"]) == (DUE, NEXT_DUE)
+        (change,) = scheduler.changes("job")
+        assert (change.action, change.author.origin, change.author.reason) == (
+            "skip",
+            Origin.API,
+            "the warehouse moves",
+        )
+        cleared = client.post(f"{JOB}/clear", json={"at": DUE}, headers=seen(client)).json()
+        assert (cleared["exceptions"], cleared["next_start"]) == ([], DUE)
+        again = client.post(f"{JOB}/clear", json={"at": DUE}, headers=ANY)
+        assert (again.status_code, again.json()["type"]) == (409, "/problems/change-refused")
+
+    def test_it_can_be_moved(self, scheduler: Scheduler, client: TestClient) -> None:
+        to = NOON.replace(hour=17).isoformat()
+        job = client.post(f"{JOB}/move", json={"to": to}, headers=seen(client)).json()
+        assert (job["next_run_time"], job["next_start"]) == (DUE, to)
+        assert [each["to"] for each in job["exceptions"]] == [to]
+        (change,) = client.get("/api/scheduler/changes").json()["changes"]
+        undone = client.post(f"/api/scheduler/changes/{change['id']}/undo", headers=ANY).json()
+        assert (undone["exceptions"], undone["next_start"]) == ([], DUE)
+
+    def test_the_token_stays_and_an_old_one_is_refused(self, scheduler: Scheduler, client: TestClient) -> None:
+        old = seen(client)
+        assert client.post(f"{JOB}/skip", json={"at": DUE}, headers=old).headers["ETag"] == old["If-Match"]
+        scheduler.change_job("job", max_instances=2)
+        for word, body in (("skip", {}), ("move", {"to": NEXT_DUE}), ("clear", {"at": DUE})):
+            assert client.post(f"{JOB}/{word}", json=body, headers=old).status_code == 412
+
+    @pytest.mark.parametrize(
+        ("word", "body", "field"),
+        [
+            ("skip", {"at": "2050-03-07T15:00:01+00:00"}, "at"),
+            ("skip", {"at": "2050-03-07T15:00:00"}, "at"),
+            ("skip", {"at": "0001-01-01T00:00:00+14:00"}, "at"),
+            ("skip", {"at": "9999-12-31T23:59:59-14:00"}, "at"),
+            ("move", {"to": "2049-01-01T00:00:00+00:00"}, "to"),
+            ("move", {"to": "9999-12-31T23:59:59-14:00"}, "to"),
+            ("move", {"to": "0001-01-01T00:00:00+14:00"}, "to"),
+            ("move", {}, "to"),
+            ("clear", {}, "at"),
+            ("clear", {"at": DUE, "to": DUE}, "to"),
+        ],
+    )
+    def test_what_makes_no_sense_is_named(self, client: TestClient, word: str, body: Any, field: str) -> None:
+        answer = client.post(f"{JOB}/{word}", json=body, headers=ANY)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+    def test_nobody_has_a_job_that_there_is_not(self, client: TestClient) -> None:
+        answer = client.post(f"{JOBS}/nobody/skip", headers=ANY)
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/job-not-found")
+
+
+class TestCalendars:
+    CLOSED = f"{CALENDARS}/closed"
+
+    @pytest.fixture(autouse=True)
+    def closed(self, client: TestClient) -> None:
+        body = {"dates": {DUE[:10]: "moving"}, "reason": "the warehouse moves"}
+        assert client.put(self.CLOSED, json=body).status_code == 200
+
+    def test_jobs_can_leave_out_its_dates(self, scheduler: Scheduler, client: TestClient) -> None:
+        job = client.patch(JOB, json={"calendar": "closed"}, headers=seen(client)).json()
+        assert (job["calendar"], job["next_run_time"], job["next_start"]) == ("closed", DUE, NEXT_DUE)
+        assert job["overrides"]["calendar"]["value"] == "closed"
+        (calendar,) = client.get(CALENDARS).json()["calendars"]
+        assert (calendar["jobs"], calendar["reason"], calendar["origin"]) == (["job"], "the warehouse moves", "api")
+        assert calendar["upcoming"] == [{"date": DUE[:10], "name": "moving"}]
+
+    @pytest.mark.parametrize("back", ["none", None])
+    def test_and_leave_out_none_again(self, client: TestClient, back: str | None) -> None:
+        client.patch(JOB, json={"calendar": "closed"}, headers=ANY)
+        job = client.patch(JOB, json={"calendar": back}, headers=ANY).json()
+        assert (job["calendar"], job["next_start"], job["overrides"]) == (None, DUE, {})
+
+    def test_none_is_not_what_the_code_says_where_that_names_one(
+        self, scheduler: Scheduler, client: TestClient
+    ) -> None:
+        scheduler.register(nothing, "cron", id="other", hour=15, calendar="closed")
+        job = client.patch(f"{JOBS}/other", json={"calendar": "none"}, headers=ANY).json()
+        assert (job["calendar"], job["source"]) == (None, "override")
+        job = client.patch(f"{JOBS}/other", json={"calendar": None}, headers=ANY).json()
+        assert (job["calendar"], job["source"]) == ("closed", "code")
+
+    def test_one_that_there_is_not_is_named(self, client: TestClient) -> None:
+        refused = client.patch(JOB, json={"calendar": "open"}, headers=ANY)
+        assert (refused.status_code, refused.json()["field"]) == (422, "calendar")
+        for answer in (
+            client.delete(f"{CALENDARS}/open"),
+            client.post(f"{JOB}/preview", json={"calendar": "open"}),
+            client.post(
+                "/api/scheduler/preview", json={"trigger": "cron", "trigger_args": {"hour": 1}, "calendar": "open"}
+            ),
+        ):
+            assert (answer.status_code, answer.json()["type"]) == (404, "/problems/calendar-not-found")
+
+    def test_one_that_jobs_name_is_removed_by_force_alone(self, client: TestClient) -> None:
+        client.patch(JOB, json={"calendar": "closed"}, headers=ANY)
+        refused = client.delete(self.CLOSED)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/change-refused")
+        assert client.delete(self.CLOSED, params={"force": True}).json() == {"name": "closed", "jobs": ["job"]}
+        job = client.get(JOB).json()
+        assert job["next_start"] is None
+        assert "does not exist" in job["problem"]
+        assert client.get(CALENDARS).json() == {"calendars": []}
+
+    @pytest.mark.parametrize(
+        ("name", "body", "field"),
+        [
+            ("none", {"dates": ["2050-03-09"]}, "calendar"),
+            ("a b", {"dates": ["2050-03-09"]}, "calendar"),
+            ("closed", {}, "dates"),
+            ("closed", {"dates": ["soon"]}, "dates"),
+            ("closed", {"country": "XX"}, "country"),
+            ("closed", {"country": "day"}, "country"),
+            ("closed", {"subdivision": "BE", "dates": ["2050-03-09"]}, "subdivision"),
+            ("closed", {"dates": ["2050-03-09"], "reason": "\0"}, "reason"),
+        ],
+    )
+    def test_what_makes_no_sense_is_named(self, client: TestClient, name: str, body: Any, field: str) -> None:
+        answer = client.put(f"{CALENDARS}/{name}", json=body)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+    def test_what_was_done_to_one_is_in_the_log(self, scheduler: Scheduler, client: TestClient) -> None:
+        client.put(self.CLOSED, json={"dates": [DUE[:10], NEXT_DUE[:10]]})
+        client.delete(self.CLOSED, params={"reason": "nobody needs it"})
+        changes = client.get("/api/scheduler/changes").json()["changes"]
+        assert [each["action"] for each in changes] == ["remove calendar", "calendar", "calendar"]
+        words = [change_in_words(each) for each in scheduler.changes()]
+        assert words == ["removed, 2 dates", "1 date → 2 dates", "1 date"]
+        answer = client.post(f"/api/scheduler/changes/{changes[0]['id']}/undo", headers=ANY)
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/change-refused")
+
+    def test_a_preview_says_what_is_left_out(self, client: TestClient) -> None:
+        found = client.post(f"{JOB}/preview", json={"calendar": "closed"}).json()
+        assert [each["outlook"] for each in found["before"]["coming"][:2]] == ["starts", "starts"]
+        assert [each["outlook"] for each in found["after"]["coming"][:2]] == ["excluded", "starts"]
+        assert found["after"]["coming"][0]["note"] == "excluded by calendar closed: moving"
+        assert found["after"]["runs_a_month"] == found["before"]["runs_a_month"] - 1
+        client.patch(JOB, json={"calendar": "closed"}, headers=ANY)
+        found = client.post(f"{JOB}/preview", json={"calendar": "none"}).json()
+        assert [found[side]["next_start"] for side in ("before", "after")] == [NEXT_DUE, DUE]
+        answer = client.post(f"{JOB}/preview", json={"trigger_args": {"hour": 1}})
+        assert (answer.status_code, answer.json()["field"]) == (422, "trigger")
 
 
 def test_a_preview_is_what_the_code_that_fires_says(scheduler: Scheduler, client: TestClient) -> None:
@@ -401,3 +557,9 @@ def test_what_is_answered_is_what_the_description_says(scheduler: Scheduler, cli
     assert set(schemas.Change.model_fields) == set(change)
     found = client.post("/api/scheduler/preview", json={"trigger": "cron", "trigger_args": {"hour": 1}}).json()
     assert set(schemas.TriggerWords.model_fields) == set(found)
+    assert set(schemas.ComingTime.model_fields) == set(found["coming"][0])
+    skipped = client.post(f"{JOB}/skip", headers=ANY).json()
+    assert set(schemas.TickException.model_fields) == set(skipped["exceptions"][0])
+    calendar = client.put(f"{CALENDARS}/closed", json={"dates": {"2050-03-09": "moving"}}).json()
+    assert set(schemas.Calendar.model_fields) == set(calendar)
+    assert set(schemas.CalendarDate.model_fields) == set(calendar["upcoming"][0])

@@ -88,6 +88,13 @@ def test_who_signed_out_is_out(store: Store, session: Session) -> None:
     assert store.credentials.session_counts() == {}
 
 
+def test_all_sessions_of_a_token_end_at_once(store: Store, session: Session) -> None:
+    store.credentials.end_sessions("another")
+    assert store.credentials.session(session.digest) is not None
+    store.credentials.end_sessions(session.token.id)
+    assert store.credentials.session(session.digest) is None
+
+
 def test_sessions_that_are_old_or_unused_are_dropped(store: Store, session: Session) -> None:
     store.credentials.add_session(replace(session, digest="t" * 64, created_at=NOON + MINUTE, seen_at=NOON + MINUTE))
     store.credentials.forget_sessions(created_before=NOON, seen_before=NOON - MINUTE)

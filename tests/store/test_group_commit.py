@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gnomon.domain.change import Author, Change
 from gnomon.domain.override import Override
+from gnomon.domain.tick_exception import Action, TickException
 from gnomon.errors import StoreUnavailable
 from gnomon.store import Store
 from tests.processes import wait_until
@@ -169,3 +171,37 @@ def test_a_job_that_somebody_keeps_locked_holds_up_only_its_own_change(store: St
     assert (done, last) == ("as it was.", "as it was.")
     assert isinstance(error, StoreUnavailable)
     assert [stands(store, job_id)[0] for job_id in ("a", "b", "c")] == ["new.", "as it was.", "new."]
+
+
+def test_exceptions_and_calendars_are_read_ahead_and_seen_anew_once_they_are_written(store: Store) -> None:
+    store.calendars.assign({"a": "closed", "b": "closed"})
+
+    def beside(job_id: str) -> tuple[bool, list[str], list[Any], list[Any]]:
+        is_read_ahead = store.database.batch is not None
+        named = [each.name for each in store.calendars.of_jobs([job_id]).values()]
+        ahead = store.exceptions.ahead([job_id], now=NOON).get(job_id, [])
+        assert store.exceptions.pending(job_id, now=NOON) == ahead
+        return is_read_ahead and store.database.batch is not None, named, ahead, [each.action for each in ahead]
+
+    def skip() -> tuple[Any, Any]:
+        found = beside("b")
+        exception = TickException(
+            job_id="b",
+            scheduled_at=NOON + timedelta(hours=1),
+            action=Action.SKIP,
+            moved_to=None,
+            author=Author("ada"),
+            made_at=NOON,
+        )
+        store.ledger.insert([exception.line(rerun_lost=False)], at=NOON)
+        store.exceptions.add(exception)
+        store.calendars.assign({"b": None, "c": "open"})
+        return found, beside("b")
+
+    first, (before, after), last = in_one_group(
+        store, ("a", lambda: beside("a")), ("b", skip), ("c", lambda: beside("c"))
+    )
+    assert first == (True, ["closed"], [], [])
+    assert before == (True, ["closed"], [], [])
+    assert (after[1], after[3]) == ([], [Action.SKIP])
+    assert last[1:] == (["open"], [], [])

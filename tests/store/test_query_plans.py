@@ -6,14 +6,16 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from gnomon.domain.change import Author
 from gnomon.domain.ledger import Finish, Piece
 from gnomon.domain.run import ACTIVE, TROUBLE, Cause, RunState
 from gnomon.domain.run_query import RunPosition, RunQuery
+from gnomon.domain.tick_exception import Action, TickException
 from gnomon.store import Store
 from gnomon.store.session import Session
 from tests.store.conftest import NOON, line
@@ -55,6 +57,14 @@ HOT: dict[str, Use] = {
     "release but some": lambda store: store.ledger.release_queued("node", keep=[1, 2]),
     "lost runs": lambda store: store.ledger.lose_running("node", at=NOON, error=""),
     "abandoned runs": lambda store: store.ledger.abandoned(),
+    "exceptions": lambda store: store.exceptions.ahead(now=NOON),
+    "exceptions of some": lambda store: store.exceptions.ahead(["job 1", "job 2"], now=NOON),
+    "exceptions read ahead": lambda store: store.exceptions.of_jobs(["job 1", "job 2"], now=NOON),
+    "exceptions that have not happened": lambda store: store.exceptions.pending("job 1", now=NOON),
+    "anything beside a job": lambda store: store.exceptions.is_beside("job 1"),
+    "times with an exception": lambda store: store.exceptions.taken(since=NOON, until=NOON),
+    "calendars of jobs": lambda store: store.calendars.of_jobs(["job 1", "job 2"]),
+    "jobs due within a second": lambda store: store.schedules.count_due_at(NOON),
     "requests to cancel": lambda store: store.steering.cancel_requests("node"),
     "active runs by node": lambda store: store.run_queries.active_by_node(),
     "attempts": lambda store: store.run_queries.attempts(1),
@@ -104,6 +114,12 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Mappin
         yield found
 
 
+def skipped(job_id: str, at: datetime) -> TickException:
+    return TickException(
+        job_id=job_id, scheduled_at=at, action=Action.SKIP, moved_to=None, author=Author(), made_at=NOON
+    )
+
+
 @pytest.fixture
 def full(store: Store) -> Store:
     """A store with enough in it that a planner takes indices seriously."""
@@ -115,6 +131,9 @@ def full(store: Store) -> Store:
     with store.database.transaction("test"):
         for n in range(300):
             store.schedules.insert(f"job {n}", NOON + timedelta(minutes=n), b".")
+    store.calendars.assign({f"job {n}": "calendar" for n in range(300)})
+    for n in range(300):
+        store.exceptions.add(skipped(f"job {n}", NOON + timedelta(days=n - 150)))
     with store.database.transaction("test") as session:
         session.execute("ANALYZE")
         if store.database.dialect.name == "postgresql":
@@ -157,7 +176,19 @@ def test_hot_statements_read_no_table_whole(full: Store, monkeypatch: pytest.Mon
 
 def reads_whole(step: str) -> bool:
     """Whether a step goes through all rows of a table that grows."""
-    grows = any(table in step for table in ("gnomon_runs", "apscheduler_jobs", "gnomon_output", " r", " k"))
+    grows = any(
+        table in step
+        for table in (
+            "gnomon_runs",
+            "apscheduler_jobs",
+            "gnomon_output",
+            "gnomon_exceptions",
+            "gnomon_job_calendars",
+            " r",
+            " k",
+            " e",
+        )
+    )
     if step.startswith("Seq Scan"):
         return grows
     # SQLite: SCAN without an index, but for the lists of parameters. In an index it has a LIMIT or a partial index.

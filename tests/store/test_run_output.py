@@ -46,6 +46,13 @@ def test_the_end_is_read_without_the_rest(store: Store) -> None:
     assert store.run_output.tail(99, limit=3) == OutputPage([], -1, True)
 
 
+def test_from_the_end_it_is_read_back_to_the_beginning(store: Store) -> None:
+    write(store, *"abcdefgh")
+    assert texts(store.run_output.tail(1, limit=3, before=5)) == ["c", "d", "e"]
+    assert texts(store.run_output.tail(1, limit=3, before=2, size=1)) == ["b"]
+    assert store.run_output.tail(1, limit=3, before=0) == OutputPage([], -1, True)
+
+
 def test_a_page_is_bounded_in_characters_and_never_empty(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_output, "LARGEST_OUTPUT_PAGE", 10)
     write(store, "12345", "67890", "x", "a piece that is larger than a page", "y")

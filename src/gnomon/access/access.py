@@ -139,6 +139,12 @@ class Access:
             self.sessions.end(principal.session)
             logger.info("%r signed out", principal.name)
 
+    def sign_out_everywhere(self, principal: Principal) -> None:
+        """End all sessions that were begun with somebody's token. The token stays as it is."""
+        if principal.token_id is not None:
+            self.sessions.end_all(principal.token_id)
+            logger.info("%r signed out everywhere", principal.name)
+
     def is_secure(self, incoming: Incoming) -> bool:
         """Whether the browser came by TLS, to us or to a proxy that is named."""
         return self.proxies.is_secure(incoming)

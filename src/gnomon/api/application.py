@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from gnomon.access.authentication import Identify
 from gnomon.access.guard import Guard
 from gnomon.access.hosts import LOOPBACK
-from gnomon.api import changes, events, health, jobs, nodes, previews, problems, runs, session, steering
+from gnomon.api import calendars, changes, events, health, jobs, nodes, previews, problems, runs, session, steering
 from gnomon.api.needs import declared_only, needs
 from gnomon.domain.principal import Role
 from gnomon.scheduler import Scheduler
@@ -44,7 +44,7 @@ def make_application(
         responses=problems.OF_EVERY_ROUTE,
     )
     problems.install(app)
-    for part in (jobs, steering, runs, changes, previews, nodes, events):
+    for part in (jobs, steering, calendars, runs, changes, previews, nodes, events):
         app.include_router(part.router(scheduler))
     app.include_router(session.router(scheduler))
     app.include_router(health.router(scheduler))

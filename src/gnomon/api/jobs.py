@@ -90,6 +90,8 @@ def router(scheduler: Scheduler) -> APIRouter:
         fields = {name: DEFAULT if value is None else value for name, value in sent.items()}
         if fields.get("misfire_grace_time") == "unlimited":
             fields["misfire_grace_time"] = None
+        if fields.get("calendar") == "none":
+            fields["calendar"] = None
         changed = scheduler.change_job(
             job_id, trigger_args=args, expires_at=expires_at, if_token=token, author=author, **cast("Any", fields)
         )

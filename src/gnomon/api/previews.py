@@ -12,7 +12,8 @@ from gnomon.api.answers import answer
 from gnomon.api.needs import needs
 from gnomon.domain.principal import Role
 from gnomon.domain.triggers import KINDS
-from gnomon.operations.preview import Preview
+from gnomon.errors import InvalidInput
+from gnomon.operations.preview import UNCHANGED, Unchanged, change_preview_dict, preview_dict
 from gnomon.scheduler import Scheduler
 
 
@@ -25,33 +26,40 @@ def router(scheduler: Scheduler) -> APIRouter:
         """The kinds of trigger that can be sent, each with its arguments, their types and limits."""
         return answer({"triggers": [_kind(name) for name in KINDS]})
 
-    @routes.post("/preview", dependencies=[needs(Role.VIEWER)], responses={200: {"model": schemas.TriggerWords}})
+    @routes.post(
+        "/preview",
+        dependencies=[needs(Role.VIEWER)],
+        responses={200: {"model": schemas.TriggerWords}, 404: {"description": "there is no such calendar"}},
+    )
     def preview(body: schemas.TriggerToPreview) -> Response:
-        """The next fire times that a trigger would have, calculated by the code that fires."""
-        return answer(_preview(scheduler.preview(body.trigger, count=body.count, **body.trigger_args)))
+        """What a trigger would do: its next fire times, calculated by the code that fires, how many runs a month that
+        is, and what happens when the clocks change."""
+        made = scheduler.build_trigger(body.trigger, body.trigger_args)
+        return answer(preview_dict(scheduler.preview(made, count=body.count, calendar=body.calendar)))
 
     @routes.post(
         "/jobs/{job_id}/preview",
         dependencies=[needs(Role.VIEWER)],
-        responses={200: {"model": schemas.ChangePreview}, 404: {"description": "there is no such job"}},
+        responses={200: {"model": schemas.ChangePreview}, 404: {"description": "there is no such job, or calendar"}},
     )
-    def preview_change(job_id: str, body: schemas.TriggerToPreview) -> Response:
-        """The next fire times of a job as it stands, and as it would be with another trigger."""
-        found = scheduler.preview_change(job_id, body.trigger, count=body.count, **body.trigger_args)
-        return answer({"job": found.job, "before": _preview(found.before), "after": _preview(found.after)})
+    def preview_change(job_id: str, body: schemas.ChangeToPreview) -> Response:
+        """What a job will do as it stands, and what it would do with another trigger, another calendar, or both."""
+        if body.trigger is None and body.trigger_args:
+            raise InvalidInput("trigger", None, "give the kind of trigger that the arguments are for")
+        zone, made = scheduler.get_job(job_id)["timezone"], None
+        if body.trigger is not None:  # in the zone of the job unless another is named, as changing it does
+            args = body.trigger_args if zone is None else {"timezone": zone, **body.trigger_args}
+            made = scheduler.build_trigger(body.trigger, args)
+        calendar: str | Unchanged | None = UNCHANGED if body.calendar is None else body.calendar
+        found = scheduler.preview_change(
+            job_id,
+            made,
+            count=body.count,
+            calendar=None if calendar == "none" else calendar,
+        )
+        return answer(change_preview_dict(found))
 
     return routes
-
-
-def _preview(preview: Preview) -> dict[str, Any]:
-    trigger = preview.trigger
-    return {
-        "trigger": trigger.kind,
-        "trigger_args": trigger.args,
-        "timezone": trigger.timezone,
-        "schedule": trigger.words,
-        "fire_times": [time.isoformat() for time in preview.fire_times],
-    }
 
 
 def _kind(name: str) -> dict[str, Any]:

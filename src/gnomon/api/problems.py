@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from gnomon.access.asking import challenge
 from gnomon.access.security_headers import with_security
 from gnomon.errors import (
+    CalendarNotFound,
     ChangeNotFound,
     ChangeRefused,
     GnomonError,
@@ -36,6 +37,7 @@ logger = logging.getLogger("gnomon.api")
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (JobNotFound, 404, "job-not-found", "There is no such job"),
     (RunNotFound, 404, "run-not-found", "There is no such run"),
+    (CalendarNotFound, 404, "calendar-not-found", "There is no such calendar"),
     (ChangeNotFound, 404, "change-not-found", "There is no such change"),
     (NotAuthenticated, 401, "not-authenticated", "It is not known who is asking"),
     (NotAllowed, 403, "not-allowed", "Who is asking may not do this"),

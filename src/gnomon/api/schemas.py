@@ -5,10 +5,13 @@ Answers are written from the dicts that Python returns and not through these mod
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+#: A name that no field of a model hides.
+Day = date
 
 _JOB_ID = "nightly_report"
 _TIME = "2026-12-01T03:00:00+01:00"
@@ -17,7 +20,9 @@ Kind = Literal["cron", "interval", "date", "calendarinterval", "crontab"]
 State = Literal["active", "paused", "finished", "orphaned", "quarantined"]
 Source = Literal["code", "override", "outside"]
 Origin = Literal["python", "api", "cli", "page", "start", "expiry", "outside"]
-OverridableField = Literal["trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "kwargs"]
+OverridableField = Literal[
+    "trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "calendar", "kwargs"
+]
 RunState = Literal[
     "queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost", "missed", "skipped", "coalesced"
 ]
@@ -70,6 +75,16 @@ class Default(_Answer):
     enabled: bool
 
 
+class TickException(_Answer):
+    """One due time that was skipped or moved, and has not happened."""
+
+    scheduled_at: datetime
+    action: Literal["skip", "move"]
+    to: datetime | None = Field(description="when its run starts instead; null: it is skipped")
+    actor: str
+    reason: str | None
+
+
 class Job(_Answer):
     """A job as it stands. The same dict in Python, REST and `--json`."""
 
@@ -82,13 +97,18 @@ class Job(_Answer):
     trigger_args: dict[str, Any] | None = Field(examples=[{"expression": "0 3 * * 1-5", "timezone": "Europe/Berlin"}])
     timezone: str | None = Field(examples=["Europe/Berlin"])
     schedule: str = Field(description="the trigger in words", examples=["at 03:00 on weekdays, Europe/Berlin"])
-    next_run_time: datetime | None = Field(examples=[_TIME])
+    next_run_time: datetime | None = Field(description="the next due time", examples=[_TIME])
+    next_start: datetime | None = Field(
+        description="when the next run really starts: jitter, calendar and exceptions considered", examples=[_TIME]
+    )
+    exceptions: list[TickException] = Field(description="due times that were skipped or moved, and are still to come")
     source: Source
     default: Default | None = Field(description="null if no code declares the job")
     overrides: dict[str, Override]
     misfire_grace_time: int | None = Field(description="seconds that a run may be late; null: no limit")
     coalesce: bool | None
     max_instances: int | None
+    calendar: str | None = Field(description="the calendar whose dates it leaves out")
     executor: str | None
     task: str | None = Field(description="the task that it was added for; null of other jobs")
     kwargs: dict[str, Any] | None = Field(description="the arguments that it was added with, or changed to since")
@@ -173,8 +193,9 @@ class AttemptOfRun(_Answer):
 
 
 class DoneToRun(_Answer):
-    """What somebody did to a run."""
+    """What somebody did to a run. `id` is that of the line in the log of changes."""
 
+    id: int
     at: datetime
     action: str
     actor: str
@@ -237,14 +258,38 @@ class Nodes(_Answer):
     nodes: list[Node]
 
 
+class ComingTime(_Answer):
+    """A due time, and what becomes of it."""
+
+    scheduled_at: datetime
+    outlook: Literal["starts", "moved", "skipped", "excluded"]
+    starts_at: datetime | None = Field(description="null: nothing starts")
+    note: str | None = Field(description="why it does not run, or not then")
+
+
+class AroundClockChange(_Answer):
+    """A change of the clocks, and the fire times around it."""
+
+    at: datetime
+    offset_before: str = Field(examples=["+02:00"])
+    offset_after: str = Field(examples=["+01:00"])
+    fire_times: list[datetime]
+
+
 class TriggerWords(_Answer):
-    """A trigger, and its next fire times."""
+    """A trigger, and what it does next."""
 
     trigger: str
     trigger_args: dict[str, Any]
     timezone: str
     schedule: str
     fire_times: list[datetime]
+    coming: list[ComingTime] = Field(description="the same times, and what becomes of each")
+    next_start: datetime | None
+    fires_at_once: bool = Field(description="whether it fires within a minute")
+    runs_a_month: int | None = Field(description="in the 30 days to come; null: too many to count")
+    around_clock_changes: list[AroundClockChange] = Field(description="the next two, where it counts by the clock")
+    collisions: int = Field(description="how many other jobs are due at the first of these times")
 
 
 class ChangePreview(_Answer):
@@ -253,6 +298,46 @@ class ChangePreview(_Answer):
     job: Job
     before: TriggerWords
     after: TriggerWords
+
+
+class CalendarDate(_Answer):
+    """A date that is left out."""
+
+    date: Day
+    name: str
+
+
+class Calendar(_Answer):
+    """A named set of dates on which the jobs that name it do not run."""
+
+    name: str
+    words: str = Field(examples=["holidays of DE-BE and 2 dates"])
+    country: str | None
+    subdivision: str | None
+    dates: dict[str, str] = Field(description="dates beside the holidays, with a word for each")
+    upcoming: list[CalendarDate] = Field(description="the next ten dates")
+    until: Day | None = Field(description="the last date that it knows about; null: it knows all")
+    jobs: list[str] = Field(description="the jobs that name it")
+    declared: bool = Field(description="whether code declares it")
+    source: Literal["code", "override"]
+    actor: str
+    origin: Origin
+    reason: str | None
+    changed_at: datetime
+
+
+class Calendars(_Answer):
+    """By name."""
+
+    calendars: list[Calendar]
+
+
+class RemovedCalendar(_Answer):
+    """What was removed, and the jobs that name it: they do not fire until there is one of that name, or they name
+    another."""
+
+    name: str
+    jobs: list[str]
 
 
 class Problem(_Answer):
@@ -284,6 +369,31 @@ class BecauseUntil(Because):
     expires_at: AwareDatetime | None = Field(
         default=None, strict=False, description="when what is changed returns to the code: ISO 8601 with offset"
     )
+
+
+class Skipping(Because):
+    """Which due time to skip."""
+
+    at: AwareDatetime | None = Field(
+        default=None,
+        strict=False,
+        description="the due time: ISO 8601 with offset; without, that of the run that would start next. A request "
+        "that may be repeated should name it",
+    )
+
+
+class Moving(Skipping):
+    """Which run to move, and when it starts instead."""
+
+    to: AwareDatetime = Field(
+        strict=False, description="when it starts instead: still to come, between the runs before and after it"
+    )
+
+
+class Clearing(Because):
+    """Which exception to take back."""
+
+    at: AwareDatetime = Field(strict=False, description="the due time that was skipped or moved")
 
 
 class Reverting(Because):
@@ -322,6 +432,11 @@ class JobPatch(BecauseUntil):
     )
     coalesce: bool | None = Field(default=None, description="of several overdue times only the last runs")
     max_instances: int | None = Field(default=None, description="how many runs may be active at once")
+    calendar: str | None = Field(
+        default=None,
+        max_length=64,
+        description="the calendar whose dates the job leaves out, `none` for none; null: as the code says",
+    )
     kwargs: dict[str, Any] | None = Field(default=None, description="other arguments, of a job that runs a task")
 
 
@@ -364,6 +479,21 @@ class Tasks(_Answer):
     tasks: list[Task]
 
 
+class CalendarToSet(Because):
+    """What a calendar is made from: the holidays of a country, dates, or both. It is made anew: what was left out of
+    an earlier definition is gone."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"dates": {"2026-12-24": "Christmas Eve"}, "reason": "the office is closed"}]}
+    )
+
+    country: str | None = Field(default=None, max_length=8, description="ISO 3166, as DE")
+    subdivision: str | None = Field(default=None, max_length=32, description="of that country, as BE")
+    dates: dict[str, str] | list[str] | None = Field(
+        default=None, description="dates as YYYY-MM-DD, or a mapping from dates to what they are called"
+    )
+
+
 class TriggerToPreview(_Body):
     """A trigger, to see when it would fire."""
 
@@ -374,3 +504,21 @@ class TriggerToPreview(_Body):
     trigger: str = Field(max_length=32)
     trigger_args: TriggerArgs = Field(default_factory=dict)
     count: int = Field(default=5, ge=1, le=100, description="how many fire times")
+    calendar: str | None = Field(default=None, max_length=64, description="leave out the dates of this calendar")
+
+
+class ChangeToPreview(_Body):
+    """Another trigger, another calendar, or both, to see what a job would do with them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"trigger": "crontab", "trigger_args": {"expression": "0 3 * * 1-5"}, "calendar": "none"}]
+        }
+    )
+
+    trigger: str | None = Field(default=None, max_length=32, description="without, the job's own")
+    trigger_args: TriggerArgs = Field(default_factory=dict)
+    count: int = Field(default=5, ge=1, le=100, description="how many fire times")
+    calendar: str | None = Field(
+        default=None, max_length=64, description="another calendar, `none` for none; without, the job's own"
+    )

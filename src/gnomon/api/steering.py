@@ -1,4 +1,4 @@
-"""What operators do to a job, each by a word of its own: pause, resume, revert, keep, adopt."""
+"""What operators do to a job, each by a word of its own: pause, resume, revert, keep, adopt; skip, move, clear."""
 
 from __future__ import annotations
 
@@ -68,6 +68,26 @@ def router(scheduler: Scheduler) -> APIRouter:
         """Where the code has changed its mind since: follow the code."""
         token = expected_token(scheduler, job_id, if_match)
         return job_answer(scheduler.adopt_default(job_id, if_token=token, author=_author(who, body)))
+
+    @routes.post("/skip", responses=_RESPONSES)
+    def skip(job_id: str, who: Operator, body: schemas.Skipping | None = None, if_match: IfMatch = None) -> Response:
+        """Skip one run: that of the due time `at`, or the one that would start next. The schedule and the token stay
+        as they are."""
+        token = expected_token(scheduler, job_id, if_match)
+        at = body.at if body is not None else None
+        return job_answer(scheduler.skip_next(job_id, at=at, if_token=token, author=_author(who, body)))
+
+    @routes.post("/move", responses=_RESPONSES)
+    def move(job_id: str, who: Operator, body: schemas.Moving, if_match: IfMatch = None) -> Response:
+        """Let one run start at another time: that of the due time `at`, or the one that would start next."""
+        token = expected_token(scheduler, job_id, if_match)
+        return job_answer(scheduler.move_next(job_id, body.to, at=body.at, if_token=token, author=_author(who, body)))
+
+    @routes.post("/clear", responses=_RESPONSES)
+    def clear(job_id: str, who: Operator, body: schemas.Clearing, if_match: IfMatch = None) -> Response:
+        """Take back that one run was skipped or moved, as long as that has not happened."""
+        token = expected_token(scheduler, job_id, if_match)
+        return job_answer(scheduler.clear_exception(job_id, body.at, if_token=token, author=_author(who, body)))
 
     return routes
 

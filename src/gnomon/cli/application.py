@@ -17,12 +17,14 @@ from gnomon.cli import (
     adding,
     adopt,
     audit,
+    calendars,
     celery_beat,
     changes,
     crontab,
     defaults,
     demo,
     doctor,
+    exceptions,
     jobs,
     nodes,
     preview,
@@ -70,6 +72,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "tasks": tasks.tasks,
         "changes": audit.changes,
         "preview": preview.preview,
+        "calendars": calendars.calendars,
     },
     _CHANGE: {
         "set": changes.set_,
@@ -78,6 +81,9 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "revert": defaults.revert,
         "keep": defaults.keep,
         "undo": audit.undo,
+        "skip": exceptions.skip,
+        "move": exceptions.move,
+        "clear": exceptions.clear,
         "run": running.run,
         "cancel": steering.cancel,
         "retry": steering.retry,
@@ -99,6 +105,7 @@ for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
         help_text = _flowing(_HELP.get(name) or command.__doc__ or "")
         app.command(name, help=help_text, rich_help_panel=panel, epilog=EXIT_CODES)(command)
+app.add_typer(calendars.calendar, name="calendar", rich_help_panel=_CHANGE)
 app.add_typer(db, name="db", rich_help_panel=_KEEP)
 app.add_typer(token, name="token", rich_help_panel=_KEEP)
 

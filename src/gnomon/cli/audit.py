@@ -16,6 +16,7 @@ from gnomon.cli.output import confirm, facts, in_one_line, print_json, screen
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.cli.until import moment_of
 from gnomon.operations.audit import change_dict, change_in_words
+from gnomon.operations.calendars import LOGGED_AS
 from gnomon.operations.undo import ADDITIONS
 
 _MOST = 1000
@@ -71,7 +72,8 @@ def undo(
     author = author_of(reason)
     with opened(store, app) as scheduler:
         found = scheduler.change(change)
-        token = None if found.action == "remove" else scheduler.get_job(found.job_id)["token"]
+        is_there = found.action != "remove" and not found.job_id.startswith(LOGGED_AS)
+        token = scheduler.get_job(found.job_id)["token"] if is_there else None
 
         def show(console: Console) -> None:
             table = facts()

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gnomon.cli import moments
 from gnomon.cli.arguments import ArgumentsOption, given_arguments
 from gnomon.cli.exits import BadUsage, SomeFailed
 from gnomon.cli.jobs import next_run, policy_text
 from gnomon.cli.nodes import say_if_nobody_fires
 from gnomon.cli.options import JsonOption, YesOption, flag
 from gnomon.cli.output import confirm, in_one_line, listing, print_json, screen
+from gnomon.cli.preview import around_text, coming_text, month_text
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.cli.trigger_words import kinds_help, trigger_arguments
 from gnomon.cli.until import UntilOption, moment_of
@@ -27,7 +27,7 @@ from gnomon.domain.change import Author, Origin
 from gnomon.domain.declaration import check_policies
 from gnomon.errors import ChangeRefused, GnomonError, InvalidInput
 from gnomon.operations.audit import arguments_in_words
-from gnomon.operations.preview import ChangePreview, Preview
+from gnomon.operations.preview import UNCHANGED, ChangePreview, Preview, Unchanged
 from gnomon.scheduler import Scheduler
 
 _FIRE_TIMES = 5
@@ -49,6 +49,7 @@ Examples:
   gnomon set tick interval minutes=5 --yes
   gnomon set tick interval minutes=1 --until 2h --reason "watching the queue"
   gnomon set tick --max-instances 2 --misfire-grace-time 60 --no-coalesce
+  gnomon set nightly --calendar de-holidays
   gnomon set acme-report --arg tenant=acme-europe
 
 Kinds and their arguments:
@@ -72,6 +73,10 @@ def set_(
     max_instances: Annotated[
         int | None, typer.Option("--max-instances", metavar="NUMBER", help="How many runs may be active at once.")
     ] = None,
+    calendar: Annotated[
+        str | None,
+        typer.Option("--calendar", metavar="NAME", help="Leave out the dates of this calendar; none: of none."),
+    ] = None,
     arguments: ArgumentsOption = None,
     until: UntilOption = None,
     reason: ReasonOption = None,
@@ -81,6 +86,8 @@ def set_(
     app: AppOption = None,
 ) -> None:
     policies = _policies(misfire_grace_time, coalesce, max_instances)
+    if calendar is not None:
+        policies["calendar"] = None if calendar.lower() == "none" else calendar
     author = author_of(reason)
     if kind is None and not policies and not arguments:
         raise BadUsage("say what to set: a kind with its arguments, or an option; `gnomon set --help` shows them")
@@ -88,12 +95,14 @@ def set_(
         before = scheduler.get_job(job)
         if before["state"] == "quarantined":
             raise ChangeRefused(f"job {job!r} cannot be changed: {before['problem']}; mend or remove its row")
-        comparison = None
-        if kind is not None:
-            comparison = _comparison(scheduler, before, kind, trigger_arguments(kind, words or []))
         if arguments:
             policies["kwargs"] = _with_arguments(scheduler, before, arguments)
         differing = {name: value for name, value in policies.items() if before[name] != value}
+        comparison, named = None, differing.get("calendar", UNCHANGED)
+        if kind is not None:
+            comparison = _comparison(scheduler, before, kind, trigger_arguments(kind, words or []), named)
+        elif "calendar" in differing:
+            comparison = scheduler.preview_change(job, count=_FIRE_TIMES, calendar=named)
         if comparison is None and not differing:
             _say_nothing_changed(before, as_json)
             return
@@ -104,7 +113,7 @@ def set_(
             as_json=as_json,
         )
         fields: dict[str, Any] = dict(differing)
-        if comparison is not None:
+        if comparison is not None and kind is not None:
             trigger = comparison.after.trigger
             fields |= {"trigger": trigger.kind, "trigger_args": trigger.args}
         after = scheduler.change_job(
@@ -193,12 +202,16 @@ def _seconds(text: str) -> int | str | None:
 
 
 def _comparison(
-    scheduler: Scheduler, before: dict[str, Any], kind: str, arguments: dict[str, Any]
+    scheduler: Scheduler,
+    before: dict[str, Any],
+    kind: str,
+    arguments: dict[str, Any],
+    calendar: str | Unchanged | None,
 ) -> ChangePreview | None:
     """Before and after; ``None`` if the trigger is so already."""
     if before["timezone"] is not None:
         arguments.setdefault("timezone", before["timezone"])
-    comparison = scheduler.preview_change(before["id"], kind, count=_FIRE_TIMES, **arguments)
+    comparison = scheduler.preview_change(before["id"], kind, count=_FIRE_TIMES, calendar=calendar, **arguments)
     # A start that nobody gave is only "now": it alone is no change.
     ignored = set() if "start_date" in arguments else {"start_date"}
     sides = [
@@ -235,6 +248,8 @@ def _with_arguments(scheduler: Scheduler, before: dict[str, Any], given: list[st
 def _value_text(name: str, value: Any) -> str:
     if name == "kwargs":
         return in_one_line(arguments_in_words(value))
+    if name == "calendar":
+        return in_one_line(value or "none")
     return policy_text(value, " s" if name == "misfire_grace_time" else "")
 
 
@@ -243,14 +258,24 @@ def _compare_triggers(table: Table, before: dict[str, Any], comparison: ChangePr
     table.add_row("schedule", Text(in_one_line(old.trigger.words)), Text(in_one_line(new.trigger.words), "green"))
     times = [_fire_times(side) for side in (old, new)]
     if not times[0]:
-        times[0] = ["paused" if before["state"] == "paused" else "does not fire again"]
+        times[0] = [Text("paused" if before["state"] == "paused" else "does not fire again")]
     for number in range(max(len(side) for side in times)):
-        cells = [side[number] if number < len(side) else "" for side in times]
-        table.add_row("fires" if number == 0 else "", cells[0], Text(cells[1], "green"))
+        cells = [side[number] if number < len(side) else Text("") for side in times]
+        cells[1].stylize("green")
+        table.add_row("fires" if number == 0 else "", *cells)
+    table.add_row("in 30 days", month_text(old), Text(month_text(new), "green"))
+    for each in new.around_clock_changes:
+        was = [around for around in old.around_clock_changes if around.change == each.change]
+        table.add_row("clocks change", around_text(was[0]) if was else "", Text(around_text(each), "green"))
+    if new.fires_at_once:
+        table.add_row("at once", "", Text("it fires within a minute", "yellow"))
+    if new.collisions:
+        others = f"{new.collisions} other job{'s are' if new.collisions > 1 else ' is'} due at the same first time"
+        table.add_row("beside it", "", Text(others, "dim"))
 
 
-def _fire_times(side: Preview) -> list[str]:
-    return [moments.full(time) for time in side.fire_times]
+def _fire_times(side: Preview) -> list[Text]:
+    return [coming_text(each) for each in side.coming]
 
 
 # -- telling

@@ -207,6 +207,10 @@ def _jobs(scheduler: Scheduler) -> Iterator[Finding]:
         count = _number(len(orphaned), "job has", "jobs have")
         text = f"{count} no code on any living node: kept, not fired: {_ids(orphaned)}"
         yield Finding(Level.ATTENTION, text, "start a node that declares them, or remove their rows")
+    for job in by_state.get("active", []):
+        if job["problem"] is not None:
+            text = f"job {job['id']!r} does not fire: {job['problem']}"
+            yield Finding(Level.WRONG, text, "make the calendar, or `gnomon set JOB --calendar none`")
     paused = by_state.get("paused", [])
     if paused:
         text = f"{_number(len(paused), 'job is', 'jobs are')} paused: {_ids(paused)}"

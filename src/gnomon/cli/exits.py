@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from gnomon.errors import (
+    CalendarNotFound,
     ChangeNotFound,
     GnomonError,
     InvalidInput,
@@ -28,7 +29,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 refused or failed (store not reachable, change refused, run failed) · "
-    "2 bad input · 3 no such job, run, task or token"
+    "2 bad input · 3 no such job, run, task, calendar or token"
 )
 
 
@@ -50,7 +51,7 @@ class SomeFailed(GnomonError):
 
 def exit_code_of(error: GnomonError) -> ExitCode:
     """The exit code that stands for an error."""
-    if isinstance(error, JobNotFound | RunNotFound | ChangeNotFound | TaskNotFound | TokenNotFound):
+    if isinstance(error, JobNotFound | RunNotFound | ChangeNotFound | TaskNotFound | CalendarNotFound | TokenNotFound):
         return ExitCode.NOT_FOUND
     if isinstance(error, InvalidInput | TargetError | BadUsage):
         return ExitCode.BAD_INPUT

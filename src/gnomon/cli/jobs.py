@@ -28,6 +28,7 @@ from gnomon.cli.output import (
     state_of_job,
     state_of_run,
 )
+from gnomon.cli.preview import coming_text
 from gnomon.cli.runs import runs_table
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.domain.override import Override
@@ -147,6 +148,18 @@ def last_run(run: Mapping[str, Any] | None, now: datetime, *, wide: bool) -> Tex
     return stacked([state_of_run(run["state"]), Text(moments.distance(moment, now), "dim")], wide=wide)
 
 
+def exceptions_text(job: Mapping[str, Any]) -> Text:
+    """The exceptions of a job, a line each."""
+    lines = []
+    for each in job["exceptions"]:
+        due = moments.full(in_its_zone(datetime.fromisoformat(each["scheduled_at"]), job))
+        to = each["to"]
+        done = "skipped" if to is None else f"moved to {moments.full(in_its_zone(datetime.fromisoformat(to), job))}"
+        why = f": {each['reason']}" if each["reason"] else ""
+        lines.append(Text(in_one_line(f"{due} {done} by {each['actor']}{why}"), "yellow"))
+    return Text("\n").join(lines)
+
+
 def in_its_zone(moment: datetime, job: Mapping[str, Any]) -> datetime:
     """An ISO time has only an offset; the job's zone gives its name too."""
     try:
@@ -186,6 +199,10 @@ def _show(console: Console, scheduler: Scheduler, job: dict[str, Any]) -> None:
         console.print(Text("No living node has code for it: it is kept, and not fired.", "magenta"))
     console.print()
     console.print(_facts(job, overrides, now))
+    if job["next_run_time"] is not None and (job["calendar"] is not None or job["exceptions"]):
+        _section(console, "Next due times")
+        for each in scheduler.preview_change(job["id"], count=_SHOWN_RUNS).before.coming:
+            console.print(Text("  ").append(coming_text(each)))
     runs = scheduler.runs(job["id"], limit=_SHOWN_RUNS)
     _section(console, "Last runs")
     if runs:
@@ -213,11 +230,18 @@ def _facts(job: dict[str, Any], overrides: Mapping[str, Override], now: datetime
     if job["trigger"] is not None:
         table.add_row("trigger", Text(in_one_line(trigger_text(job["trigger"], job["trigger_args"]))))
     table.add_row("next run", _next_run_in_full(job, now))
+    if job["exceptions"]:
+        table.add_row("exceptions", exceptions_text(job))
+    if job["next_start"] != job["next_run_time"] and job["next_run_time"] is not None:
+        table.add_row("next start", _moment_in_full(job["next_start"], job, now))
     if "enabled" in overrides:
         table.add_row("enabled", _with_default(Text("yes" if job["enabled"] else "no"), job, overrides["enabled"], now))
     for field, unit in (("misfire_grace_time", " s"), ("coalesce", ""), ("max_instances", "")):
         text = Text(policy_text(job[field], unit))
         table.add_row(field.replace("_", " "), _with_default(text, job, overrides.get(field), now))
+    if job["calendar"] is not None or "calendar" in overrides:
+        named = Text(in_one_line(job["calendar"] or "none"))
+        table.add_row("calendar", _with_default(named, job, overrides.get("calendar"), now))
     table.add_row("executor", str(job["executor"]))
     if job["task"] is not None:
         table.add_row("task", in_one_line(job["task"]))
@@ -246,9 +270,13 @@ def _quoted(value: object) -> str:
 
 
 def _next_run_in_full(job: Mapping[str, Any], now: datetime) -> Text:
-    if job["next_run_time"] is None:
+    return _moment_in_full(job["next_run_time"], job, now)
+
+
+def _moment_in_full(iso: str | None, job: Mapping[str, Any], now: datetime) -> Text:
+    if iso is None:
         return Text("none", "dim")
-    moment = datetime.fromisoformat(job["next_run_time"])
+    moment = datetime.fromisoformat(iso)
     return Text(f"{moments.distance(moment, now)}, {moments.full(in_its_zone(moment, job))}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from apscheduler.triggers.base import BaseTrigger
 
+from gnomon.domain.calendar import check_calendar_name
 from gnomon.domain.triggers import describe
 from gnomon.errors import InvalidInput
 
@@ -58,6 +59,7 @@ class Declaration:
     misfire_grace_time: int | None = DEFAULT_MISFIRE_GRACE_TIME
     coalesce: bool = True
     max_instances: int = 1
+    calendar: str | None = None
     executor: str = "threads"
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class Declaration:
             misfire_grace_time=self.misfire_grace_time,
             coalesce=self.coalesce,
             max_instances=self.max_instances,
+            calendar=self.calendar,
         )
         check_attempts(self.timeout, self.retries)
 
@@ -89,6 +92,7 @@ class Declaration:
             "misfire_grace_time": self.misfire_grace_time,
             "coalesce": self.coalesce,
             "max_instances": self.max_instances,
+            "calendar": self.calendar,
             "executor": self.executor,
             "retries": self.retries.count,
             "timeout": self.timeout,
@@ -152,9 +156,15 @@ def _check_max_instances(value: object) -> None:
         raise InvalidInput("max_instances", value, "give a whole number from 1 to 1000")
 
 
+def _check_calendar(value: object) -> None:
+    if value is not None:
+        check_calendar_name(value)
+
+
 _CHECKS: dict[str, Callable[[object], None]] = {
     "misfire_grace_time": _check_misfire_grace_time,
     "coalesce": _check_coalesce,
     "max_instances": _check_max_instances,
     "enabled": _check_enabled,
+    "calendar": _check_calendar,
 }

@@ -33,6 +33,12 @@ class WaitingRun(NamedTuple):
     scheduled_at: datetime
     attempt: int
     not_before: datetime
+    cause: Cause = Cause.SCHEDULE
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether this is a run that was moved to another time, and has not started yet."""
+        return self.cause is Cause.EXCEPTION and self.attempt == 1
 
 
 class Finish(NamedTuple):

@@ -12,7 +12,7 @@ from gnomon.domain.change import Author
 
 #: The fields that can be overridden, each by itself. A trigger counts with its time zone and jitter as one. ``kwargs``
 #: are those of a job that was added for a task; others have theirs from the code.
-FIELDS: Final = ("trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "kwargs")
+FIELDS: Final = ("trigger", "enabled", "misfire_grace_time", "coalesce", "max_instances", "calendar", "kwargs")
 
 
 class Default(Enum):

@@ -49,6 +49,8 @@ class Cause(StrEnum):
 
     SCHEDULE = "schedule"
     MANUAL = "manual"
+    EXCEPTION = "exception"
+    """Its due time was skipped or moved, and the line was written when that was done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,8 +136,10 @@ def token(
     enabled: bool,
     described: TriggerDescription | None = None,
     arguments: Mapping[str, Any] | None = None,
+    *,
+    calendar: str | None = None,
 ) -> str:
-    """Digest of the fields that an operator can see and change.
+    """Digest of the fields that an operator can see and change; ``calendar`` stands beside the row.
 
     It changes exactly when one of them does, and not when the job fires: the next run time is not part of it.
     ``described`` spares describing the trigger again; ``arguments`` are those that an operator gave to a task.
@@ -153,6 +155,7 @@ def token(
         schedule.coalesce,
         schedule.max_instances,
         schedule.executor,
+        *(() if calendar is None else (calendar,)),
     ]
     if arguments is not None:
         seen.append(arguments)

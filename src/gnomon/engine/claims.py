@@ -15,7 +15,8 @@ from gnomon.domain.plan import FiringPlan, Overdue, overdue, plan
 from gnomon.domain.run import Cause, RunState
 from gnomon.domain.schedule import JobRow, StoredJob
 from gnomon.domain.times import from_seconds
-from gnomon.domain.triggers import BaseTrigger, DueTimes
+from gnomon.domain.triggers import BaseTrigger, DueTimes, next_fire
+from gnomon.engine.aside import Aside, read_aside
 from gnomon.engine.functions import Functions, Task
 from gnomon.engine.row_codec import RowCodec
 from gnomon.errors import InvalidTrigger, RowRefused
@@ -98,7 +99,7 @@ class Claims:
     """Claims for one node. Used from one thread.
 
     ``set_aside`` maps the ids of jobs that this node leaves alone to the reason: no code here (another node may have
-    it), a row that does not decode, a trigger that does not calculate.
+    it), a row that does not decode, a trigger that does not calculate, a calendar that does not exist.
     """
 
     def __init__(
@@ -109,12 +110,15 @@ class Claims:
         self._codec = codec
         self._functions = functions
         self.set_aside: dict[str, str] = {}
+        #: Those of them whose calendar can't be asked. A run that somebody asked for starts all the same.
+        self._held: set[str] = set()
         self._looked_at = (0.0, "")
         self._told: dict[str, str] = {}
 
     def reconsider(self) -> None:
         """Something has changed: look again at the jobs that were set aside."""
         self.set_aside.clear()
+        self._held.clear()
 
     def due(self, node: str, *, limit: int) -> Claimed:
         """Claim up to ``limit`` due jobs: write their lines, advance their rows, commit."""
@@ -128,11 +132,12 @@ class Claims:
             if not rows:
                 return claimed
             active = store.ledger.active([row.id for row in rows])
+            aside = read_aside(store, [row.id for row in rows], since=_earliest(rows, now), now=now)
             known = _KnownTimes()
             due = [
                 planned
                 for row in rows
-                if (planned := self._plan(row, now, active.get(row.id, 0), known.overdue)) is not None
+                if (planned := self._plan(row, now, active.get(row.id, 0), known.overdue, aside)) is not None
             ]
             self._write(due, node, now, claimed)
         return claimed
@@ -144,11 +149,12 @@ class Claims:
             if not store.nodes.is_alive(node):
                 return Claimed()  # it could not start them; the next sign of life makes it another node
             now = store.database.now()
-            found = store.ledger.claim_waiting(node, now=now, exclude=self.set_aside, limit=limit)
+            found = store.ledger.claim_waiting(node, now=now, exclude=self._not_waiting(), limit=limit)
             claimed = Claimed(found=len(found), full=len(found) == limit)
             if not found:
                 return claimed
             rows = store.schedules.some(sorted({run.job_id for run in found}))
+            moved = _Moved(store, found, now)
             given_back = []
             for run in found:
                 row = rows.get(run.job_id)
@@ -157,6 +163,9 @@ class Claims:
                     store.ledger.refuse([run.id], node, error=error, at=now)
                 elif (runnable := self._runnable(row)) is None:
                     given_back.append(run.id)
+                elif run.is_moved and (fate := moved.fate(run, runnable[0])) is not None:
+                    store.ledger.refuse([run.id], node, error=fate.error, at=now, state=fate.state)
+                    claimed.planned.append(Planned(run.job_id, fate.state, run.scheduled_at))
                 else:
                     claimed.runs.append(_claimed(run, runnable[1], node))
             if given_back:
@@ -180,7 +189,7 @@ class Claims:
         """When there is something to do again. A read: it waits for nobody and nobody waits for it."""
         with self._store.database.read():
             seconds = self._store.schedules.next_due(exclude=self.set_aside)
-            waiting = self._store.ledger.next_waiting(exclude=self.set_aside)
+            waiting = self._store.ledger.next_waiting(exclude=self._not_waiting())
             expiring = self._store.records.next_expiry(exclude=not_expiring)
             now = self._store.database.now()
         try:
@@ -189,6 +198,9 @@ class Claims:
             # Below all times: it is due, and its row will be set aside. Above: it never is, and comes after all others.
             due = now if isinstance(seconds, float) and seconds < 0 else None
         return NextTimes(due, waiting, expiring, now)
+
+    def _not_waiting(self) -> Collection[str]:
+        return self.set_aside.keys() - self._held if self._held else self.set_aside
 
     def _runnable(self, row: JobRow) -> tuple[StoredJob, Task] | None:
         """What a row says and the code for it; without either the job is set aside."""
@@ -203,7 +215,7 @@ class Claims:
             return None
         return stored, task
 
-    def _plan(self, row: JobRow, now: datetime, active: int, overdue: Overdue) -> _Due | None:
+    def _plan(self, row: JobRow, now: datetime, active: int, overdue: Overdue, aside: Aside) -> _Due | None:
         runnable = self._runnable(row)
         if runnable is None:
             return None
@@ -211,8 +223,21 @@ class Claims:
         if stored.next_run_time is None or stored.next_run_time > now:
             # Somebody wrote only the column. What is pickled is what would run: put the column right.
             return _Due(row, stored, task, FiringPlan((), stored.next_run_time))
+        trigger = stored.schedule.trigger
+        if (problem := aside.problem(row.id, trigger, now)) is not None:
+            self._held.add(row.id)
+            self._set_aside(row.id, f"held: {problem}")
+            return None
         try:
-            made = plan(stored.schedule, stored.next_run_time, now=now, active=active, overdue=overdue)
+            made = plan(
+                stored.schedule,
+                stored.next_run_time,
+                now=now,
+                active=active,
+                overdue=overdue,
+                taken=aside.taken_of(row.id),
+                excluded=aside.excluded(row.id, trigger),
+            )
             return _Due(row, stored, task, made)
         except InvalidTrigger as error:
             self._set_aside(row.id, f"quarantined: {error}")
@@ -237,6 +262,7 @@ class Claims:
                         rerun_lost=job.task.rerun_lost,
                         covers=run.covers,
                         covers_until=run.covers_until,
+                        error=run.reason,
                     )
                 )
                 tasks.append(job.task)
@@ -278,6 +304,52 @@ class _KnownTimes:
         if found is None:
             found = self._known[key] = (trigger, overdue(trigger, first, now))
         return found[1]
+
+
+class _Fate(NamedTuple):
+    state: RunState
+    error: str | None
+
+
+class _Moved:
+    """Runs that were moved to a time which has come. They start as if that were when they are due: within the grace
+    time, and if no more runs of the job are active than may be."""
+
+    def __init__(self, store: Store, found: list[WaitingRun], now: datetime) -> None:
+        self._now = now
+        job_ids = [run.job_id for run in found if run.is_moved]
+        # They have just been claimed, and so are counted among the active ones themselves.
+        self._others = store.ledger.active(sorted(set(job_ids))) if job_ids else {}
+        for job_id in job_ids:
+            self._others[job_id] -= 1
+
+    def fate(self, run: WaitingRun, stored: StoredJob) -> _Fate | None:
+        """Why a run does not start; ``None`` if it does."""
+        schedule, grace = stored.schedule, stored.schedule.misfire_grace_time
+        if stored.next_run_time is None and _has_time_left(schedule.trigger, self._now):
+            return _Fate(RunState.MISSED, "the job was paused when this run, which had been moved, was to start")
+        if grace is not None and self._now - run.not_before > timedelta(seconds=grace):
+            return _Fate(RunState.MISSED, None)
+        if self._others[run.job_id] >= schedule.max_instances:
+            return _Fate(RunState.SKIPPED, None)
+        self._others[run.job_id] += 1
+        return None
+
+
+def _has_time_left(trigger: BaseTrigger, now: datetime) -> bool:
+    try:
+        return next_fire(trigger, previous=None, now=now) is not None
+    except InvalidTrigger:
+        return False
+
+
+def _earliest(rows: list[JobRow], now: datetime) -> datetime:
+    """The first next run time of rows that are due, in their order; nonsense in the column is before all times."""
+    try:
+        # Column and pickle may be a rounding apart.
+        return min(from_seconds(rows[0].next_run_time or 0.0), now) - timedelta(milliseconds=1)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _claimed(run: WaitingRun, task: Task, node: str) -> ClaimedRun:

@@ -30,6 +30,7 @@ from apscheduler.util import undefined
 from gnomon.domain.run import RunState
 from gnomon.domain.schedule import JobRow, Schedule
 from gnomon.domain.triggers import KINDS, build, ensure_fires, next_fire
+from gnomon.engine import exceptions
 from gnomon.engine.apscheduler_private import AdaptedScheduler, new_job, schedule_of
 from gnomon.engine.cancellations import Cancellations
 from gnomon.engine.claims import Claimed, Claims, NextTimes
@@ -230,6 +231,7 @@ class Engine(AdaptedScheduler):
                 with self.lease.claiming:
                     waiting = self.claims.waiting(self.lease.node_id, limit=batch)
                     self.recorder.enqueue(waiting.runs)
+                self._tell_planned(waiting)
                 found += waiting.found
             if not found:
                 return _LOCKED_SECONDS
@@ -395,7 +397,10 @@ class Engine(AdaptedScheduler):
             if "trigger" in changes and "next_run_time" not in changes:
                 first = self._first_fire(changes["trigger"])
                 changes["next_run_time"] = None if self._is_paused(job) else first
-            return self.write_back(job, alias, changes)
+            changed = self.write_back(job, alias, changes)
+            if "trigger" in changes or "next_run_time" in changes:
+                self._keep_exceptions(changed)
+            return changed
 
     def settle_before(self, job_id: str, until: datetime, *, rerun_lost: bool) -> None:
         """The time of a job's schedule was over at ``until``, which has passed: queue what was due before that and
@@ -409,6 +414,11 @@ class Engine(AdaptedScheduler):
                 settle(self._store, schedule_of(job), job.next_run_time, until, now, rerun=rerun_lost)
             following = next_fire(job.trigger, previous=None, now=now)
             self.write_back(job, alias, {"next_run_time": following})
+
+    def keep_exceptions(self, job_id: str) -> None:
+        """Another program wrote a job's row: exceptions for times that are no due times any more are dropped."""
+        with self.writing():
+            self._keep_exceptions(self.find_job(job_id, None)[0])
 
     def reschedule_job(self, job_id: str, jobstore: str | None = None, trigger: Any = None, **trigger_args: Any) -> Job:
         """Give a job another trigger. The next run is counted from now; a paused job stays paused.
@@ -428,17 +438,21 @@ class Engine(AdaptedScheduler):
             following = next_fire(job.trigger, previous=None, now=self._now())
             if following is None:
                 raise ChangeRefused(f"job {job_id!r} has no time left to run at; give it another schedule")
-            return self.write_back(job, alias, {"next_run_time": following})
+            resumed = self.write_back(job, alias, {"next_run_time": following})
+            self._keep_exceptions(resumed)
+            return resumed
 
     def remove_all_jobs(self, jobstore: str | None = None) -> None:
         """Remove the rows of all jobs. Their runs stay in the ledger."""
         with self.writing():
             super().remove_all_jobs(jobstore)
+            exceptions.forget_removed(self._store, None, self._now())
 
     def remove_job(self, job_id: str, jobstore: str | None = None) -> None:
         """Remove a job's row. Its runs stay in the ledger."""
         with self.writing():
             super().remove_job(job_id, jobstore)
+            exceptions.forget_removed(self._store, [job_id], self._now())
 
     def get_job(self, job_id: str, jobstore: str | None = None) -> Job | None:
         """The job of this id, or ``None``."""
@@ -447,6 +461,9 @@ class Engine(AdaptedScheduler):
     def get_jobs(self, jobstore: str | None = None, pending: Any = None) -> list[Job]:
         """Every stored job whose row decodes."""
         return self.job_store.get_all_jobs()
+
+    def _keep_exceptions(self, job: Job) -> None:
+        exceptions.keep_what_still_holds(self._store, job.id, job.trigger, job.next_run_time, self._now())
 
     def _create_trigger(self, trigger: Any, trigger_args: dict[str, Any]) -> BaseTrigger:
         if isinstance(trigger, str) and trigger in KINDS:

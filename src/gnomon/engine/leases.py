@@ -204,6 +204,7 @@ class Lease:
         while store.ledger.prune(before=before, keep=settings.keep_runs, limit=_PRUNE_BATCH) == _PRUNE_BATCH:
             if self._stop.is_set() or time.monotonic() > until:
                 return  # who prunes long shows no sign of life; the next beat goes on with it
+        store.exceptions.forget(before=before)
         store.nodes.forget(before=now - timedelta(days=_NODES_KEPT_DAYS))
         store.steering.forget_keys(before=now - KEY_KEPT)
         self._pruned_at = time.monotonic()

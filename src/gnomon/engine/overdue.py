@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from apscheduler.triggers.base import BaseTrigger
 
 from gnomon.domain.ledger import Line
-from gnomon.domain.plan import SEPARATE_LINES, PlannedRun, passed_over, plan
+from gnomon.domain.plan import SEPARATE_LINES, PlannedRun, after_taken, passed_over, plan
 from gnomon.domain.run import Cause
 from gnomon.domain.schedule import Schedule
 from gnomon.domain.triggers import DueTimes, due_times
+from gnomon.engine.aside import read_aside
 from gnomon.errors import InvalidTrigger
 from gnomon.store import Store
 
@@ -22,8 +23,9 @@ def pass_over(store: Store, job_id: str, trigger: BaseTrigger, first: datetime |
     """Somebody changes the schedule: what was due from ``first`` on will not run, and a line says so."""
     if first is None or first > now:
         return
+    aside = read_aside(store, [job_id], since=first, now=now)
     try:
-        times = passed_over(trigger, first, now)
+        times = passed_over(trigger, first, now, taken=aside.taken_of(job_id), excluded=aside.excluded(job_id, trigger))
     except InvalidTrigger:  # it could never have fired
         return
     store.ledger.insert(_lines(job_id, times, error=_CHANGED), at=now)
@@ -33,12 +35,19 @@ def settle(store: Store, schedule: Schedule, first: datetime, until: datetime, n
     """The time of a schedule was over at ``until``: what was due before that gets its lines as ever, and runs, where it
     is not too late, on whichever node comes first."""
 
-    def before(trigger: BaseTrigger, start: datetime, _now: datetime) -> DueTimes:
-        return due_times(trigger, first=start, now=until - timedelta(microseconds=1), limit=SEPARATE_LINES)
+    end = until - timedelta(microseconds=1)
 
+    def before(trigger: BaseTrigger, start: datetime, _now: datetime) -> DueTimes:
+        return due_times(trigger, first=start, now=end, limit=SEPARATE_LINES)
+
+    aside = read_aside(store, [schedule.job_id], since=first, now=now)
+    taken, excluded = aside.taken_of(schedule.job_id), aside.excluded(schedule.job_id, schedule.trigger)
     try:
+        start = after_taken(schedule.trigger, first, end, taken)
+        if start is None or start > end:
+            return
         active = store.ledger.active([schedule.job_id]).get(schedule.job_id, 0)
-        made = plan(schedule, first, now=now, active=active, overdue=before)
+        made = plan(schedule, start, now=now, active=active, overdue=before, taken=taken, excluded=excluded)
     except InvalidTrigger:
         return
     store.ledger.insert(_lines(schedule.job_id, made.runs, rerun_lost=rerun), at=now)
@@ -59,7 +68,7 @@ def _lines(
             rerun_lost=rerun_lost,
             covers=run.covers,
             covers_until=run.covers_until,
-            error=error,
+            error=run.reason or error,
         )
         for run in runs
     ]

@@ -20,7 +20,7 @@ from gnomon.operations.tasks import fitting_arguments, offers_of
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 191, 500
 #: What the log of changes says of a job that was added.
-LOGGED = ("name", "description", "task", "kwargs", "trigger", "trigger_args", "enabled", *POLICIES)
+LOGGED = ("name", "description", "task", "kwargs", "trigger", "trigger_args", "enabled", *POLICIES, "calendar")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +115,8 @@ def _store(context: Context, addition: Addition, offer: TaskOffer, kwargs: dict[
     }
     # A row that another program removed may have left something behind.
     store.records.forget([job_id])
+    store.exceptions.drop_all([job_id], now=now, error="the job was removed before it could start")
+    store.calendars.assign({job_id: None})
     text = json.dumps(base, sort_keys=True, separators=(",", ":"))
     # First without the token: whether the row is paused is said by the declaration.
     store.records.declare([(job_id, text, None)], at=now)

@@ -37,7 +37,7 @@ class Patch:
     def __post_init__(self) -> None:
         for name, value in self.fields.items():
             if name not in FIELDS:
-                known = ", ".join(("trigger", "trigger_args", "enabled", *POLICIES, "kwargs"))
+                known = ", ".join(("trigger", "trigger_args", "enabled", *POLICIES, "calendar", "kwargs"))
                 raise InvalidInput(name, value, f"what can be changed of a job is {known}")
         given = {name: value for name, value in self.fields.items() if value is not DEFAULT and name != "trigger"}
         if "kwargs" in given:
@@ -62,6 +62,7 @@ def change_job(context: Context, job_id: str, patch: Patch, author: Author) -> J
         changing.expect(patch.if_token)
         if patch.expires_at is not None and patch.expires_at <= changing.now:
             raise InvalidInput("expires_at", patch.expires_at.isoformat(), "give a time that is still to come")
+        _check_calendar(context, patch)
         before = _until(changing, patch)
         changing.apply(patch.fields, expires_at=patch.expires_at)
         after = _until(changing, patch)
@@ -128,6 +129,16 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _check_calendar(context: Context, patch: Patch) -> None:
+    name = patch.fields.get("calendar")
+    if name is None or name is DEFAULT:
+        return
+    names = context.store.calendars.names()
+    if name not in names:
+        there = f"there are {', '.join(names)}" if names else "there is none; `gnomon calendar set` makes one"
+        raise InvalidInput("calendar", name, there)
 
 
 def _until(changing: Changing, patch: Patch) -> str | None:

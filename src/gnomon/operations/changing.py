@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from gnomon.domain.calendar import Calendar
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.override import DEFAULT, FIELDS, Override, declared_value, is_same
-from gnomon.domain.schedule import DeclaredRow
+from gnomon.domain.schedule import DeclaredRow, StoredJob
+from gnomon.domain.tick_exception import TickException
 from gnomon.domain.triggers import KINDS, BaseTrigger, build
 from gnomon.errors import ChangeRefused, InvalidInput, JobNotFound, StaleToken
+from gnomon.operations.beside import NOTHING_BESIDE, exceptions_list, read_beside
 from gnomon.operations.ports import Context
 from gnomon.operations.read import POLICIES, JobDict, job_dict, reruns_lost, runnable, standing_of
 from gnomon.operations.tasks import fitting_arguments, offers_of
@@ -22,7 +25,7 @@ TriggerMaker = Callable[[str | None], BaseTrigger]
 
 _OUTSIDE = Author("outside", Origin.OUTSIDE, "another program wrote the row")
 #: The fields of a job's dict that a line of the log compares.
-_COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES, "kwargs")
+_COMPARED = ("trigger", "trigger_args", "enabled", *POLICIES, "calendar", "kwargs")
 _TRIGGER = frozenset({"trigger", "trigger_args"})
 
 
@@ -46,6 +49,9 @@ class Changing:
         self.declaration = store.records.declarations([job_id]).get(job_id)
         self.overrides = store.records.overrides([job_id]).get(job_id, {})
         self._last_run = store.ledger.last_runs([job_id]).get(job_id)
+        self._beside = read_beside(store, [job_id], now=self.now).get(job_id, NOTHING_BESIDE)
+        #: The exceptions as they stood before this change, to be compared with those that stand after it.
+        self._exceptions_before = exceptions_list(self._beside.exceptions)
         #: As its row stands now.
         self._stands = self.before = self._standing()
         if self.before["state"] == "quarantined":
@@ -71,12 +77,48 @@ class Changing:
         if "enabled" in wanted:
             # First: whether a row without a next run time is paused is said by this override.
             self._record("enabled", wanted["enabled"], self.before["enabled"], expires_at)
+        if "calendar" in wanted:
+            self._context.store.calendars.assign({self._job_id: wanted["calendar"]})
+            self._beside_changed()
         self._stands = after = self._standing()
-        for name in (*POLICIES, "kwargs"):
+        for name in (*POLICIES, "calendar", "kwargs"):
             if name in wanted:
                 self._record(name, after[name], self.before[name], expires_at)
         if "trigger" in wanted:
             self._record("trigger", _trigger_of(after), _trigger_of(self.before), expires_at)
+
+    @property
+    def stored(self) -> StoredJob:
+        """The row as it was found, decoded."""
+        return self._context.decode(self._row)
+
+    @property
+    def exceptions(self) -> Sequence[TickException]:
+        """What was made of single due times that are still to come, also in this change."""
+        return self._beside.exceptions
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """The dates that the job leaves out."""
+        return self._beside.calendar
+
+    def make(self, exception: TickException) -> bool:
+        """Write the line of a due time ahead; ``False`` if it has one."""
+        line = exception.line(rerun_lost=reruns_lost(self.base, runnable(self._context)))
+        if self._context.store.ledger.insert([line], at=self.now) == [None]:
+            return False
+        self._context.store.exceptions.add(exception)
+        self._beside_changed()
+        return True
+
+    def take_back(self, exception: TickException) -> bool:
+        """Take back what was written ahead; ``False`` if it has happened."""
+        if exception.scheduled_at <= self.now:
+            return False  # its line is the only one that its due time has
+        if not self._context.store.exceptions.drop(exception, now=self.now, error=""):
+            return False
+        self._beside_changed()
+        return True
 
     def settle_before(self, moment: datetime) -> None:
         """The schedule was meant until a moment that has passed: what was due before that is queued."""
@@ -110,6 +152,9 @@ class Changing:
         self._remember_token(self._stands["token"])
         after = self._job()
         before, now = notes or ({}, {})
+        changed = self._exceptions_before_and_after(after)
+        if changed is not None:
+            notes = before, now = {**before, **changed[0]}, {**now, **changed[1]}
         differing = [name for name in _COMPARED if self.before[name] != after[name]]
         if _TRIGGER & set(differing):
             # Both, so that an entry can be read, and undone, by itself.
@@ -131,13 +176,33 @@ class Changing:
 
     # -- behind them
 
+    def _beside_changed(self) -> None:
+        store = self._context.store
+        self._beside = read_beside(store, [self._job_id], now=self.now).get(self._job_id, NOTHING_BESIDE)
+        store.announce()
+
+    def _exceptions_dropped_outside(self) -> list[dict[str, Any]]:
+        """The schedule is another: exceptions for times that it no longer has are dropped, and returned."""
+        if not self._beside.exceptions:
+            return []
+        self._context.engine.keep_exceptions(self._job_id)
+        self._beside_changed()
+        was, self._exceptions_before = self._exceptions_before, exceptions_list(self._beside.exceptions)
+        return [each for each in was if each not in self._exceptions_before]
+
+    def _exceptions_before_and_after(self, after: JobDict) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Exceptions that were made, and those that were taken back or dropped; ``None`` if there are none."""
+        sides = self._exceptions_before, after["exceptions"]
+        gone, made = ([each for each in one if each not in other] for one, other in (sides, sides[::-1]))
+        return ({"exceptions": gone}, {"exceptions": made}) if gone or made else None
+
     def _standing(self) -> JobDict:
         row = DeclaredRow.of(self._row, self.declaration)
-        return standing_of(self._context, row, self.overrides, self._last_run, self._as_of).job
+        return standing_of(self._context, row, self.overrides, self._last_run, self._as_of, self._beside).job
 
     def _job(self) -> JobDict:
         row, manifest = DeclaredRow.of(self._row, self.declaration), runnable(self._context)
-        return job_dict(self._context, row, self.overrides, self._last_run, manifest, self._as_of)
+        return job_dict(self._context, row, self.overrides, self._last_run, manifest, self._as_of, self._beside)
 
     @property
     def _as_of(self) -> str:
@@ -157,7 +222,7 @@ class Changing:
         if self.declaration is None:
             raise ChangeRefused(f"no code declares job {self._job_id!r}, so there is no default to go back to")
         if name != "trigger":
-            return self.base[name]
+            return declared_value(self.base, name)  # a job that was added declares no calendar
         return lambda _zone: self._declared_trigger()
 
     def _arguments(self, value: Any) -> Any:
@@ -197,6 +262,8 @@ class Changing:
             stored = engine.resume_job(self._job_id)
         if stored is not None:
             self._row = stored.row
+        if self._beside.exceptions:  # the engine drops those for times that the job no longer has
+            self._beside_changed()
 
     def _record(self, name: str, value: Any, before: Any, expires_at: datetime | None) -> None:
         override = self.overrides.get(name)
@@ -237,6 +304,10 @@ class Changing:
                     self.dissolve(name)
             else:
                 self._write(name, value, None, _OUTSIDE)
+        after = {name: self.before[name] for name in before}
+        dropped = self._exceptions_dropped_outside()
+        if dropped:
+            before, after = {**before, "exceptions": dropped}, {**after, "exceptions": []}
         if before:
             self._context.store.records.log(
                 Change(
@@ -246,7 +317,7 @@ class Changing:
                     author=_OUTSIDE,
                     action="outside",
                     before=before,
-                    after={name: self.before[name] for name in before},
+                    after=after,
                     token=self.declaration.token,
                 )
             )

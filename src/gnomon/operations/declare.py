@@ -57,8 +57,14 @@ def start_all(context: Context, declarations: Sequence[Declaration], *, lease: t
         removed = [each.job_id for each in added if bases.pop(each.job_id, None) is not None]
         if removed:  # by whatever program; what operators had made of it went with the row
             store.records.forget(removed)
+            store.exceptions.drop_all(
+                removed, now=store.database.now(), error="the job was removed before it could start"
+            )
         for declaration in added:
             _add(context, declaration)
+        named = {each.job_id: each.calendar for each in added}
+        if removed or any(named.values()):
+            store.calendars.assign(named)
         _remember(context, added)
         _adopt_all(context, [each for each in declarations if each.job_id in stored and each.job_id not in bases])
         moved = [
@@ -105,7 +111,12 @@ def _remember(context: Context, added: Sequence[Declaration]) -> None:
     store = context.store
     rows = store.schedules.some([each.job_id for each in added])
     tokens = [
-        (each.job_id, each.text, token(context.decode(rows[each.job_id]).schedule, each.enabled)) for each in added
+        (
+            each.job_id,
+            each.text,
+            token(context.decode(rows[each.job_id]).schedule, each.enabled, calendar=each.calendar),
+        )
+        for each in added
     ]
     if tokens:
         store.records.declare(tokens, at=store.database.now())
@@ -156,6 +167,8 @@ def _adopt(context: Context, declaration: Declaration) -> str:
                     changed_at=store.database.now(),
                 )
             )
+    if declaration.calendar is not None:  # a table of APScheduler's had no place for one
+        store.calendars.assign({row.id: declaration.calendar})
     return current_token(context, row)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 from gnomon.domain.argument_schema import misfit
 from gnomon.domain.arguments import check_arguments
 from gnomon.domain.change import Origin
+from gnomon.domain.coming import next_start
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.override import Override, declared_value, is_moved
 from gnomon.domain.run import Run
 from gnomon.domain.schedule import DeclaredRow, JobRow, Schedule, StoredJob, declared_values, token
 from gnomon.domain.task import TaskOffer
-from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, next_fire
+from gnomon.domain.triggers import KINDS, BaseTrigger, TriggerDescription, build, describe, jitter_of, next_fire
 from gnomon.errors import InvalidInput, InvalidTrigger, JobNotFound, RowRefused
+from gnomon.operations.beside import NOTHING_BESIDE, Beside, exceptions_list, problem_of, read_beside, start_beside
 from gnomon.operations.ports import Context, Store
 
 JobDict = dict[str, Any]
@@ -28,6 +30,8 @@ JobDict = dict[str, Any]
 POLICIES = ("misfire_grace_time", "coalesce", "max_instances")
 #: The problem of a job whose code nobody has.
 NO_CODE = "no living node has code for it"
+#: How the problem of a job begins whose arguments its task refuses.
+MISFIT = "its arguments do not fit its task any more, so its runs fail"
 _NO_OVERRIDES: Mapping[str, Override] = MappingProxyType({})
 
 
@@ -97,7 +101,9 @@ def current_token(context: Context, row: JobRow) -> str:
     base = declaration.base if declaration else {}
     paused_or_not = override.value if override else None
     enabled = is_enabled(stored, paused_or_not, base, last.scheduled_at if last else None)
-    return token(stored.schedule, enabled, arguments=task_arguments(base, stored.schedule))
+    named = context.store.calendars.of_jobs([row.id]).get(row.id)
+    arguments = task_arguments(base, stored.schedule)
+    return token(stored.schedule, enabled, arguments=arguments, calendar=named.name if named else None)
 
 
 class Runnable(NamedTuple):
@@ -139,19 +145,33 @@ def read_rows(context: Context, rows: list[DeclaredRow]) -> list[JobDict]:
 
 def _read(context: Context, rows: list[DeclaredRow], job_ids: list[str] | None) -> list[JobDict]:
     store: Store = context.store
-    as_of = iso_now(store)
+    now = store.database.now()
+    as_of = _as_of(now)
     overrides = store.records.overrides(job_ids)
     last_runs = store.ledger.last_runs(job_ids)
+    beside = read_beside(store, job_ids, now=now)
     manifest = runnable(context)
     return [
-        job_dict(context, row, overrides.get(row[0], _NO_OVERRIDES), last_runs.get(row[0]), manifest, as_of)
+        job_dict(
+            context,
+            row,
+            overrides.get(row[0], _NO_OVERRIDES),
+            last_runs.get(row[0]),
+            manifest,
+            as_of,
+            beside.get(row[0], NOTHING_BESIDE),
+        )
         for row in rows
     ]
 
 
 def iso_now(store: Store) -> str:
     """The moment of a reading, as its dicts say it."""
-    return store.database.now().isoformat(timespec="milliseconds")
+    return _as_of(store.database.now())
+
+
+def _as_of(now: datetime) -> str:
+    return now.isoformat(timespec="milliseconds")
 
 
 def job_dict(
@@ -161,9 +181,10 @@ def job_dict(
     last_run: Run | None,
     manifest: Runnable | None,
     as_of: str,
+    beside: Beside = NOTHING_BESIDE,
 ) -> JobDict:
     """What a job's row, and what stands beside it, say together."""
-    standing = standing_of(context, row, overrides, last_run, as_of)
+    standing = standing_of(context, row, overrides, last_run, as_of, beside)
     if not standing.is_plain:
         job = copy.deepcopy(standing.job)
     else:
@@ -176,11 +197,19 @@ def job_dict(
     if job["token"] is not None and job["token"] == row.token:
         job["source"] = source_of(overrides) if overrides else "code"
     job["overrides"] = overrides_dict(overrides, row.declared) if overrides else {}
+    job["exceptions"] = exceptions_list(beside.exceptions) if beside.exceptions else []
     if job["task"] is not None:
         job["kwargs"] = copy.deepcopy(job["kwargs"])
+    if standing.func is None or job["state"] == "quarantined":
+        job["next_start"] = None
+    elif beside is not NOTHING_BESIDE:
+        stored, now = context.decode(row.row), datetime.fromisoformat(as_of)
+        job["problem"] = problem_of(stored, beside, now=now)
+        job["next_start"] = None if job["problem"] else start_beside(stored, beside, now=now)
     if standing.func is not None and manifest is not None:
         if not manifest.runs(row.id, standing.func):
             job["problem"] = NO_CODE
+            job["next_start"] = None
             if job["enabled"]:
                 job["state"] = "orphaned"
         elif job["task"] is not None:
@@ -215,16 +244,22 @@ def _add_task(job: JobDict, offers: tuple[TaskOffer, ...]) -> None:
     for offer in offers:
         wrong = None if job["kwargs"] is None else misfit(offer.schema, job["kwargs"])
         if wrong is not None:
-            job["problem"] = f"its arguments do not fit its task any more, so its runs fail: {wrong}"
+            job["problem"] = f"{MISFIT}: {wrong}"
 
 
 def standing_of(
-    context: Context, row: DeclaredRow, overrides: Mapping[str, Override], last_run: Run | None, as_of: str
+    context: Context,
+    row: DeclaredRow,
+    overrides: Mapping[str, Override],
+    last_run: Run | None,
+    as_of: str,
+    beside: Beside = NOTHING_BESIDE,
 ) -> Standing:
-    """What a job's row says by itself. It is shared: treat it as read-only."""
+    """What a job's row says by itself, and which calendar it names. It is shared: treat it as read-only."""
     paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
     last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
-    standing = _standing(context.decode, row.row, row.base, paused_or_not, last)
+    calendar = None if beside.named is None else beside.named.name
+    standing = _standing(context.decode, row.row, row.base, paused_or_not, last, calendar)
     if not standing.is_plain:
         problem = _problem_of_trigger(context, row, standing, as_of)
         if problem is not None:
@@ -266,6 +301,7 @@ def _standing(
     declared: str | None,
     paused_or_not: bool | None,
     last: datetime | None,
+    calendar: str | None,
 ) -> Standing:
     """A pure function of the stored bytes that are its arguments: so it may be remembered, and cannot be stale.
 
@@ -280,7 +316,7 @@ def _standing(
     enabled = is_enabled(stored, paused_or_not, base, last)
     described = _described(_Same(schedule.trigger))
     arguments = task_arguments(base, schedule)
-    current = token(schedule, enabled, described, arguments)
+    current = token(schedule, enabled, described, arguments, calendar=calendar)
     fires = "active" if stored.next_run_time is not None else "finished"
     job = {
         "id": schedule.job_id,
@@ -293,12 +329,15 @@ def _standing(
         "timezone": described.timezone,
         "schedule": described.words,
         "next_run_time": None if stored.next_run_time is None else stored.next_run_time.isoformat(),
+        "next_start": _start_of(stored),
+        "exceptions": [],
         "source": "outside",
         "default": _default(base),
         "overrides": {},
         "misfire_grace_time": schedule.misfire_grace_time,
         "coalesce": schedule.coalesce,
         "max_instances": schedule.max_instances,
+        "calendar": calendar,
         "executor": base.get("executor", schedule.executor),
         "task": base.get("task"),
         "kwargs": arguments,
@@ -308,6 +347,18 @@ def _standing(
         "as_of": "",
     }
     return Standing(job, schedule.func, is_plain=described.kind in KINDS)
+
+
+def _start_of(stored: StoredJob) -> str | None:
+    """When the next run starts, where nothing stands beside the row: at its time, or later by the jitter."""
+    due, trigger = stored.next_run_time, stored.schedule.trigger
+    if due is None:
+        return None
+    if jitter_of(trigger):
+        with suppress(InvalidTrigger):
+            starts_at = next_start(stored.schedule.job_id, trigger, due, now=due)
+            return None if starts_at is None else starts_at.isoformat()
+    return due.isoformat()
 
 
 class _Same:
@@ -385,12 +436,15 @@ def _quarantined(job_id: str, base: Mapping[str, Any], problem: str) -> JobDict:
         "timezone": None,
         "schedule": "not known: the stored row cannot be read",
         "next_run_time": None,
+        "next_start": None,
+        "exceptions": [],
         "source": "outside",
         "default": _default(base),
         "overrides": {},
         "misfire_grace_time": None,
         "coalesce": None,
         "max_instances": None,
+        "calendar": None,
         "executor": base.get("executor"),
         "task": base.get("task"),
         "kwargs": None,

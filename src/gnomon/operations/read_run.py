@@ -55,6 +55,7 @@ def _attempt_dict(attempt: Attempt) -> dict[str, Any]:
 
 def _change_dict(change: Change) -> dict[str, Any]:
     return {
+        "id": change.id,
         "at": iso(change.at),
         "action": change.action,
         "actor": change.author.actor,

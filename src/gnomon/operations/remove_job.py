@@ -95,6 +95,7 @@ def restore_job(context: Context, change: Change, author: Author) -> JobDict:
         records, now = context.store.records, context.store.database.now()
         row = _restored(context, job_id, before, now)
         records.forget([job_id])
+        context.store.calendars.assign({job_id: before.get("calendar")})
         if before["declared"] is not None:
             text = json.dumps(before["declared"], sort_keys=True, separators=(",", ":"))
             records.declare([(job_id, text, None)], at=now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from gnomon.domain.change import Author, Change
-from gnomon.domain.run import Run, RunState
+from gnomon.domain.run import Cause, Run, RunState
 from gnomon.domain.steering import check_may_be_tried_again
 from gnomon.errors import ChangeRefused, RunNotFound, StoreUnavailable
 from gnomon.operations.ports import Context
@@ -51,6 +51,10 @@ def _queue(context: Context, found: Run, author: Author, key: str) -> None:
         raise ChangeRefused(f"run {run.id} cannot be tried again: its job {run.job_id!r} was removed")
     check_can_run(context, read_job(context, run.job_id))
     at = store.database.now()
+    if run.cause is Cause.EXCEPTION and run.state is RunState.SKIPPED and run.scheduled_at > at:
+        raise ChangeRefused(
+            f"run {run.id} has not been skipped yet: its due time is still to come; `gnomon clear` lets it run"
+        )
     if not store.steering.try_again(run, at=at):
         # The row is locked from reading to here, so this cannot be.
         raise ChangeRefused(f"run {run.id} changed while it was being queued; look again")

@@ -11,7 +11,7 @@ from gnomon.domain.run import Cause, RunState
 from gnomon.domain.steering import check_key
 from gnomon.errors import ChangeRefused, JobNotFound, StoreUnavailable
 from gnomon.operations.ports import Context
-from gnomon.operations.read import NO_CODE, JobDict, read_job, reruns_lost, runnable
+from gnomon.operations.read import MISFIT, NO_CODE, JobDict, read_job, reruns_lost, runnable
 
 #: For so long, a request that is repeated with its key is known as the same.
 KEY_KEPT = timedelta(days=1)
@@ -47,9 +47,9 @@ def check_can_run(context: Context, job: JobDict) -> None:
     job_id = job["id"]
     if job["state"] == "quarantined":
         raise ChangeRefused(f"job {job_id!r} cannot run: {job['problem']}")
-    if job["problem"] is not None and job["problem"] != NO_CODE:
+    if job["problem"] is not None and job["problem"].startswith(MISFIT):
         raise ChangeRefused(f"job {job_id!r} cannot run: {job['problem']}")
-    if job["problem"] is not None:
+    if job["problem"] == NO_CODE:  # that its calendar can't be asked says nothing of a run that somebody asks for
         raise ChangeRefused(f"job {job_id!r} cannot run: no node has code for it; start one that declares it")
     active = context.store.ledger.active([job_id]).get(job_id, 0)
     if active >= job["max_instances"]:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from gnomon.domain.calendar import JobCalendar
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.override import Override
 from gnomon.domain.run import Run
 from gnomon.domain.schedule import JobRow, StoredDeclaration
+from gnomon.domain.tick_exception import TickException
 from gnomon.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class Batch:
     declarations: dict[str, StoredDeclaration]
     overrides: dict[str, dict[str, Override]]
     last_runs: dict[str, Run]
+    exceptions: dict[str, list[TickException]]
+    calendars: dict[str, JobCalendar]
     manifest: Manifest | None
     now: datetime
     _writes: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)

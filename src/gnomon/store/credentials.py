@@ -111,6 +111,11 @@ class Credentials:
         with self._database.transaction("session") as session:
             session.execute("DELETE FROM gnomon_sessions WHERE digest = :digest", {"digest": digest})
 
+    def end_sessions(self, token_id: str) -> None:
+        """All who signed in with a token have signed out."""
+        with self._database.transaction("session") as session:
+            session.execute("DELETE FROM gnomon_sessions WHERE token_id = :id", {"id": token_id})
+
     def forget_sessions(self, *, created_before: datetime, seen_before: datetime) -> None:
         """Drop those that stand no longer."""
         statement = "DELETE FROM gnomon_sessions WHERE created_at <= :created OR seen_at <= :seen"

@@ -31,11 +31,15 @@ class Ledger:
     # -- claiming
 
     def active(self, job_ids: Sequence[str]) -> dict[str, int]:
-        """How many runs of each job are queued or running, on all nodes. Jobs without any are left out."""
+        """How many runs of each job are queued or running, on all nodes. Jobs without any are left out.
+
+        A run that was moved to another time counts once a node has claimed it: until then it takes no other's place.
+        """
         dialect = self._database.dialect
         statement = (
             "SELECT job_id, count(*) FROM gnomon_runs WHERE state IN ('queued', 'running') "
-            f"AND {dialect.among('job_id', 'ids', 'text')} GROUP BY job_id"
+            f"AND {dialect.among('job_id', 'ids', 'text')} "
+            "AND NOT (cause = 'exception' AND node IS NULL AND attempt = 1) GROUP BY job_id"
         )
         with self._database.read() as session:
             rows = session.execute(statement, {"ids": dialect.array(job_ids)})
@@ -61,7 +65,8 @@ class Ledger:
                     to_micros(line.not_before),
                     line.rerun_lost,
                     now,
-                    None if line.state is RunState.QUEUED else now,
+                    # A line that is written ahead, of a time that is skipped, is over when its time is.
+                    None if line.state is RunState.QUEUED else max(now, to_micros(line.scheduled_at)),
                     line.covers,
                     None if line.covers_until is None else to_micros(line.covers_until),
                     line.error,
@@ -79,7 +84,7 @@ class Ledger:
         dialect = self._database.dialect
         condition = f"AND NOT ({dialect.among('job_id', 'exclude', 'text')})" if exclude else ""
         select = (
-            "SELECT id, job_id, scheduled_at, attempt, not_before FROM gnomon_runs "
+            "SELECT id, job_id, scheduled_at, attempt, not_before, cause FROM gnomon_runs "
             "WHERE state = 'queued' AND node IS NULL "
             f"AND not_before <= :now {condition} ORDER BY not_before LIMIT :limit {dialect.skip_locked}"
         )
@@ -94,7 +99,9 @@ class Ledger:
             rows = session.execute(select, parameters).all()
             if rows:
                 session.execute(update, {"node": node, "ids": dialect.array([row[0] for row in rows])})
-        return [WaitingRun(row[0], row[1], from_micros(row[2]), row[3], from_micros(row[4])) for row in rows]
+        return [
+            WaitingRun(row[0], row[1], from_micros(row[2]), row[3], from_micros(row[4]), Cause(row[5])) for row in rows
+        ]
 
     def next_waiting(self, *, exclude: Collection[str]) -> datetime | None:
         """When the next run that belongs to nobody may start."""
@@ -207,14 +214,23 @@ class Ledger:
         keep_attempts(session, kept)
         return [ended.get(finish.run_id, finish) for finish in finishes]
 
-    def refuse(self, run_ids: Sequence[int], node: str, *, error: str, at: datetime) -> None:
-        """Fail queued runs of a node that cannot start, with the reason."""
+    def refuse(
+        self,
+        run_ids: Sequence[int],
+        node: str,
+        *,
+        error: str | None,
+        at: datetime,
+        state: RunState = RunState.FAILED,
+    ) -> None:
+        """End queued runs of a node that cannot start, with the reason."""
         dialect = self._database.dialect
         statement = (
-            "UPDATE gnomon_runs SET state = 'failed', error = :error, finished_at = :at "
+            "UPDATE gnomon_runs SET state = :state, error = :error, finished_at = :at "
             f"WHERE state = 'queued' AND node = :node AND {dialect.among('id', 'ids', 'bigint')}"
         )
-        parameters = {"error": error, "at": to_micros(at), "node": node, "ids": dialect.array(run_ids)}
+        ids = dialect.array(run_ids)
+        parameters = {"state": state.value, "error": error, "at": to_micros(at), "node": node, "ids": ids}
         with self._database.transaction("record") as session:
             session.execute(statement, parameters)
 
@@ -356,10 +372,25 @@ class Ledger:
         return self._runs(f"{where} ORDER BY id DESC LIMIT :limit", parameters)
 
     def last_runs(self, job_ids: Sequence[str] | None = None) -> dict[str, Run]:
-        """The newest run of each job, by scheduled time. Jobs that never had one are left out."""
+        """The newest run of each job, by scheduled time. Jobs that never had one are left out.
+
+        A line that was written ahead, and has not happened, is no run yet.
+        """
         batch = self._database.batch
         if batch is not None and job_ids is not None and batch.holds(job_ids):
             return {job_id: batch.last_runs[job_id] for job_id in job_ids if job_id in batch.last_runs}
+        found = self._last_runs(job_ids, "")
+        ahead = [run.job_id for run in found.values() if run.cause is Cause.EXCEPTION and _may_be_ahead(run)]
+        if ahead:
+            now = to_micros(self._database.now())
+            happened = (
+                f"AND NOT (r.cause = 'exception' AND r.scheduled_at > {now} AND r.state IN ('skipped', 'queued'))"
+            )
+            again = self._last_runs(ahead, happened)
+            found = {job_id: run for job_id, run in found.items() if job_id not in ahead} | again
+        return found
+
+    def _last_runs(self, job_ids: Sequence[str] | None, condition: str) -> dict[str, Run]:
         dialect = self._database.dialect
         if job_ids is None:
             source, parameters = "(SELECT id FROM apscheduler_jobs)", {}
@@ -367,7 +398,8 @@ class Ledger:
             source, parameters = dialect.rows("ids", {"id": "text"}), {"ids": dialect.table([[j] for j in job_ids])}
         # One look at the unique index a job, however many runs it had.
         newest = (
-            "JOIN (SELECT (SELECT r.id FROM gnomon_runs r WHERE r.job_id = j.id ORDER BY r.scheduled_at DESC LIMIT 1) "
+            f"JOIN (SELECT (SELECT r.id FROM gnomon_runs r WHERE r.job_id = j.id {condition} "
+            "ORDER BY r.scheduled_at DESC LIMIT 1) "
             f"AS newest_id FROM {source} AS j) AS n ON n.newest_id = gnomon_runs.id"
         )
         return {run.job_id: run for run in self._runs(newest, parameters)}
@@ -392,12 +424,14 @@ class Ledger:
     def prune(self, *, before: datetime, keep: int, limit: int) -> int:
         """Forget up to ``limit`` finished runs: those from before a time, and those beyond ``keep`` of a job.
 
-        A job's newest line is never forgotten: its key must stay closed. Returns how many were forgotten.
+        A job's newest line is never forgotten: its key must stay closed. One that was written ahead, for a time that is
+        still to come, is later than the newest that was not. Returns how many were forgotten.
         """
         # The bounds are looked up once a job, not once a run, and no run above them is looked at.
         statement = (
             "WITH jobs AS MATERIALIZED (SELECT j.job_id, "
-            "(SELECT max(n.scheduled_at) FROM gnomon_runs n WHERE n.job_id = j.job_id) AS newest, "
+            "(SELECT n.scheduled_at FROM gnomon_runs n WHERE n.job_id = j.job_id AND n.cause <> 'exception' "
+            "ORDER BY n.scheduled_at DESC LIMIT 1) AS newest, "
             "(SELECT k.scheduled_at FROM gnomon_runs k WHERE k.job_id = j.job_id "
             "ORDER BY k.scheduled_at DESC LIMIT 1 OFFSET :keep) AS last_kept "
             "FROM (SELECT DISTINCT job_id FROM gnomon_runs) AS j) "
@@ -424,6 +458,10 @@ class Ledger:
         with self._database.read() as session:
             rows = session.execute((f"SELECT {RUN_COLUMNS} FROM gnomon_runs {rest}"), parameters).all()
         return [run_of(row) for row in rows]
+
+
+def _may_be_ahead(run: Run) -> bool:
+    return run.state in {RunState.SKIPPED, RunState.QUEUED}
 
 
 def run_of(row: Any) -> Run:

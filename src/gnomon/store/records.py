@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -210,16 +210,19 @@ class Records:
         actor: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        origins: Iterable[Origin] = (),
         before: int | None = None,
         after: int | None = None,
         limit: int = 50,
     ) -> list[Change]:
         """The audit log, newest first. ``since`` and ``until`` are inclusive; ``before`` is an id to page on from,
         ``after`` one that was seen."""
+        dialect, among = self._database.dialect, sorted(origin.value for origin in origins)
         narrowing: dict[str, tuple[str, Any]] = {
             "job_id": ("job_id = :job_id", job_id),
             "actor": ("actor = :actor", actor),
             "since": ("at >= :since", None if since is None else to_micros(since)),
+            "origins": (dialect.among("origin", "origins", "text"), dialect.array(among) if among else None),
             "until": ("at <= :until", None if until is None else to_micros(until)),
             "before": ("id < :before", before),
             "after": ("id > :after", after),

@@ -12,6 +12,8 @@ from gnomon.store.session import Session
 #: Characters on one page, unless one piece alone has more.
 LARGEST_OUTPUT_PAGE = 256 * 1024
 
+_AFTER_ALL = 2**31 - 1
+
 
 class RunOutput:
     """Reads of ``gnomon_output``."""
@@ -30,11 +32,13 @@ class RunOutput:
             pieces = _pieces(session, run_id, first=chosen[0], last=chosen[-1])
         return OutputPage(pieces, chosen[-1], len(chosen) == len(sizes))
 
-    def tail(self, run_id: int, *, limit: int) -> OutputPage:
-        """The last ``limit`` pieces, or as many of them as fit on a page."""
+    def tail(self, run_id: int, *, limit: int, before: int | None = None, size: int | None = None) -> OutputPage:
+        """The last ``limit`` pieces, or those before the piece ``before``; as many of them as fit into ``size``
+        characters, or on a page. Nothing follows the last piece of all, or of those that were asked for."""
         with self._database.read() as session:
-            sizes = _sizes(session, run_id, "TRUE ORDER BY seq DESC LIMIT :limit", {"limit": limit})
-            chosen = _fitting(sizes)
+            rest = "seq < :before ORDER BY seq DESC LIMIT :limit"
+            sizes = _sizes(session, run_id, rest, {"limit": limit, "before": _AFTER_ALL if before is None else before})
+            chosen = _fitting(sizes, size)
             if not chosen:
                 return OutputPage([], -1, True)
             pieces = _pieces(session, run_id, first=chosen[-1], last=chosen[0])
@@ -46,10 +50,10 @@ def _sizes(session: Session, run_id: int, rest: str, parameters: dict[str, Any])
     return [(row[0], row[1]) for row in session.execute(statement, {"id": run_id, **parameters})]
 
 
-def _fitting(sizes: list[tuple[int, int]]) -> list[int]:
+def _fitting(sizes: list[tuple[int, int]], most: int | None = None) -> list[int]:
     """The first pieces that fit on a page together; one always does."""
     chosen: list[int] = []
-    room = LARGEST_OUTPUT_PAGE
+    room = LARGEST_OUTPUT_PAGE if most is None else most
     for seq, size in sizes:
         room -= size
         if chosen and room < 0:

@@ -41,7 +41,8 @@ class RunQueries:
         return RunPage([run_of(row) for row in rows[:limit]], following)
 
     def outlines(self, job_ids: Sequence[str], *, each: int) -> dict[str, list[RunOutline]]:
-        """The last ``each`` runs of each job, oldest first. Jobs that never had one are left out."""
+        """The last ``each`` runs of each job, oldest first. Jobs that never had one are left out, and so are
+        lines that were written ahead and have not happened."""
         dialect = self._database.dialect
         # Step by step down the unique index, from each run to the one before. A bound on the times would do on SQLite;
         # PostgreSQL expects a third of the table above any bound that it does not know, and would read it whole.
@@ -52,11 +53,14 @@ class RunQueries:
             f"UNION ALL SELECT w.job, ({before} w.job AND k.scheduled_at < w.at), w.place + 1 "
             "FROM walk w WHERE w.place < :each AND w.at IS NOT NULL) "
             "SELECT r.id, r.job_id, r.state, r.scheduled_at, r.started_at, r.finished_at FROM walk "
-            "JOIN gnomon_runs r ON r.job_id = walk.job AND r.scheduled_at = walk.at ORDER BY r.job_id, r.scheduled_at"
+            "JOIN gnomon_runs r ON r.job_id = walk.job AND r.scheduled_at = walk.at "
+            "WHERE NOT (r.cause = 'exception' AND r.scheduled_at > :now AND r.state IN ('skipped', 'queued')) "
+            "ORDER BY r.job_id, r.scheduled_at"
         )
-        parameters = {"ids": dialect.table([[job_id] for job_id in sorted(set(job_ids))]), "each": each}
+        ids = dialect.table([[job_id] for job_id in sorted(set(job_ids))])
         found: dict[str, list[RunOutline]] = {}
         with self._database.read() as session:
+            parameters = {"ids": ids, "each": each, "now": to_micros(self._database.now())}
             for row in session.execute(statement, parameters):
                 outline = RunOutline(
                     row[0], row[1], RunState(row[2]), from_micros(row[3]), _moment(row[4]), _moment(row[5])

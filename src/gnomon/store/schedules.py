@@ -77,11 +77,23 @@ class Schedules:
         """How many rows are next due from ``since`` up to, not including, ``until``; counted up to ``limit``."""
         statement = (
             "SELECT COUNT(*) FROM (SELECT 1 AS one FROM apscheduler_jobs WHERE next_run_time >= :since "
-            "AND next_run_time < :until AND id <> :besides LIMIT :limit) AS found"
+            "AND next_run_time < :until AND id <> :besides LIMIT :limit) AS counted"
         )
         parameters = {"since": to_seconds(since), "until": to_seconds(until), "besides": besides, "limit": limit}
         with self._database.read() as session:
             return int(session.execute(statement, parameters).scalar() or 0)
+
+    def count_due_at(self, moment: datetime, *, exclude: str | None = None) -> int:
+        """How many jobs, but one, have a time as their next."""
+        # Others may have written the column with less than microseconds.
+        statement = (
+            "SELECT count(*) FROM apscheduler_jobs WHERE next_run_time > :low AND next_run_time < :high "
+            "AND id <> :exclude"
+        )
+        seconds = to_seconds(moment)
+        parameters = {"low": seconds - 0.0005, "high": seconds + 0.0005, "exclude": exclude or ""}
+        with self._database.read() as session:
+            return int(session.execute(statement, parameters).scalar())
 
     def get(self, job_id: str) -> JobRow | None:
         """One row."""

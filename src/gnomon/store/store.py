@@ -14,8 +14,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from gnomon.errors import InvalidInput, StoreUnavailable
 from gnomon.store import postgresql, schema, sqlite
 from gnomon.store.batch import Batch
+from gnomon.store.calendars import Calendars
 from gnomon.store.credentials import Credentials
 from gnomon.store.database import Clock, CommitUncertain, Database
+from gnomon.store.exceptions import Exceptions
 from gnomon.store.group_commit import GroupCommit
 from gnomon.store.ledger import Ledger
 from gnomon.store.movements import Movements
@@ -56,6 +58,8 @@ class Store:
         self.ledger = Ledger(self.database)
         self.records = Records(self.database)
         self.nodes = Nodes(self.database)
+        self.exceptions = Exceptions(self.database)
+        self.calendars = Calendars(self.database)
         self.movements = Movements(self.database)
         self.credentials = Credentials(self.database)
         self.run_queries = RunQueries(self.database)
@@ -97,13 +101,16 @@ class Store:
     def _read_ahead(self, job_ids: list[str]) -> Batch:
         # The locks first: what is read after them stands until the transaction ends.
         rows = self.schedules.lock_all(job_ids)
+        now = self.database.now()
         return Batch(
             rows=rows,
             declarations=self.records.declarations(job_ids),
             overrides=self.records.overrides(job_ids),
             last_runs=self.ledger.last_runs(job_ids),
+            exceptions=self.exceptions.of_jobs(job_ids, now=now),
+            calendars=self.calendars.of_jobs(job_ids),
             manifest=self.nodes.manifest(),
-            now=self.database.now(),
+            now=now,
         )
 
     def settle(self, error: StoreUnavailable, job_id: str, is_written: Callable[[], bool]) -> bool:

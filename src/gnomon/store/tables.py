@@ -187,6 +187,47 @@ output = Table(
     Column("text", Text, nullable=False),
 )
 
+#: A named set of dates on which jobs do not run: what it was made from (``definition``, JSON; ``declared``: what the
+#: code said of it last), and the dates that came of that (JSON), up to and including ``until`` (``NULL``: all).
+calendars = Table(
+    "gnomon_calendars",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("definition", Text, nullable=False),
+    Column("declared", Text),
+    Column("dates", Text, nullable=False),
+    Column("until", String(10)),
+    Column("actor", Unicode(191), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("reason", Unicode(1000)),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+#: Which calendar a job leaves out the dates of. The row of a job has no place for it. A calendar may be missing.
+job_calendars = Table(
+    "gnomon_job_calendars",
+    metadata,
+    Column("job_id", Unicode(191), primary_key=True),
+    Column("calendar", String(64), nullable=False),
+)
+
+#: Who made an exception for one due time, and why; what is made of that time is its line in the ledger, written ahead.
+#: ``until`` is when neither the due time nor the time that it was moved to lies ahead any more.
+exceptions = Table(
+    "gnomon_exceptions",
+    metadata,
+    Column("job_id", Unicode(191), primary_key=True),
+    Column("scheduled_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("action", String(8), nullable=False),
+    Column("moved_to", BigInteger),
+    Column("until", BigInteger, nullable=False),
+    Column("actor", Unicode(191), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("reason", Unicode(1000)),
+    Column("made_at", BigInteger, nullable=False),
+    Index("ix_gnomon_exceptions_until", "until"),
+)
+
 #: A node shows that it lives by counting ``beat`` up. ``manifest`` names what it has code for.
 nodes = Table(
     "gnomon_nodes",

@@ -10,24 +10,32 @@ from gnomon.access.authentication import Identify
 from gnomon.api import application as api
 from gnomon.scheduler import Scheduler
 from gnomon.web import (
+    changes,
     editor,
     jobs,
     new_job,
+    nodes,
     one_job,
     overview,
     readable,
+    run,
+    runs,
     sign_in,
     static_files,
     static_route,
     steering,
     together,
+    tokens,
 )
 from gnomon.web.rendering import Pages
 
 #: The addresses that answer somebody whom nobody knows.
 PUBLIC = api.PUBLIC | {sign_in.PATH, static_files.PREFIX}
 #: Each has a ``router``.
-PARTS = (overview, jobs, together, new_job, one_job, editor, steering, sign_in, static_route)
+PARTS = (
+    *(overview, jobs, together, new_job, one_job, editor, steering, runs, run, changes, nodes, tokens),
+    *(sign_in, static_route),
+)
 
 
 def make_application(

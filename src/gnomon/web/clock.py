@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 
 from gnomon.domain.spans import coarse, distance, duration
 from gnomon.domain.triggers import zone
@@ -57,6 +57,16 @@ class Clock:
         if days == 0:
             return time
         return f"{moment:%a} {time}" if 0 < days < 7 else f"{moment:%Y-%m-%d} {time}"
+
+    def clock_time(self, moment: datetime) -> str:
+        """The time of a day that is named already: ``14:03:05``."""
+        return f"{moment.astimezone(self.zone):%H:%M:%S}"
+
+    def day(self, day: date) -> str:
+        """A day: ``Today``, ``Yesterday``, ``Tuesday, 24 November 2026``."""
+        ago = (self.now.astimezone(self.zone).date() - day).days
+        name = f"{day:%A}, {day.day} {day:%B %Y}"
+        return f"{('Today', 'Yesterday')[ago]}, {name}" if 0 <= ago < 2 else name
 
     @property
     def time(self) -> str:

@@ -70,7 +70,7 @@ def _deviation(job: Mapping[str, Any], now: datetime) -> Deviation | None:
 def said(field: str, value: Any) -> str:
     """The value of a field, as people say it."""
     if value is None:
-        return "no limit" if field == "misfire_grace_time" else "nothing"
+        return {"misfire_grace_time": "no limit", "calendar": "no calendar"}.get(field, "nothing")
     if field == "trigger":
         kind, args = value
         return words_for(kind, args)
@@ -80,6 +80,8 @@ def said(field: str, value: Any) -> str:
         return f"{value} s of grace"
     if field == "coalesce":
         return "coalesced" if value else "not coalesced"
+    if field == "calendar":
+        return f"without the dates of {value}"
     if field == "kwargs":
         return f"arguments {arguments_in_words(value)}"
     return counted(value, "instance")

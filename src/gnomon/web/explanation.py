@@ -11,7 +11,7 @@ from gnomon.domain.change import Change
 from gnomon.domain.override import FIELDS, declared_value, is_same
 from gnomon.domain.spans import duration
 from gnomon.operations.audit import arguments_in_words
-from gnomon.operations.read import NO_CODE, words_for
+from gnomon.operations.read import MISFIT, NO_CODE, words_for
 from gnomon.web.words import counted
 
 #: What each field is called, and what it is for.
@@ -21,6 +21,7 @@ NAMES = {
     "misfire_grace_time": ("Grace time", "How late a run may start; later ones are missed."),
     "coalesce": ("Coalesce", "Of several overdue times, only the last one runs."),
     "max_instances": ("At once", "How many of its runs may be active, over all nodes."),
+    "calendar": ("Calendar", "On its dates nothing runs."),
     "kwargs": ("Arguments", "What its task is given."),
 }
 #: Where a change came from, as the end of "changed by …".
@@ -106,12 +107,16 @@ def in_words(field: str, value: Any) -> str:
         return words_for(*value) if value and value[0] is not None else "nothing"
     if field == "kwargs":
         return arguments_in_words(value)
+    if field == "calendar":
+        return value or "none"
     if field == "enabled":
         return "yes" if value else "no: it is paused"
     if field == "misfire_grace_time":
         return "no limit" if value is None else duration(timedelta(seconds=value))
     if field == "coalesce":
         return "yes" if value else "no"
+    if value is None:
+        return "not known"
     return counted(value, "run")
 
 
@@ -141,7 +146,12 @@ def _of_row(job: Mapping[str, Any]) -> Remark | None:
             "its runs and changes stay.",
         )
     if problem:
-        return Remark("bad", "bang", "It cannot run", f"{problem[:1].upper()}{problem[1:]}.", "Edit its arguments.")
+        advice = (
+            "Edit its arguments."
+            if problem.startswith(MISFIT)
+            else "Until then it does not fire; or let it name another calendar."
+        )
+        return Remark("bad", "bang", "It cannot run", f"{problem[:1].upper()}{problem[1:]}.", advice)
     return None
 
 
@@ -181,5 +191,7 @@ def may_be_undone(change: Change, job: Mapping[str, Any]) -> bool:
     """Whether undoing a line of the log would do something: what it made of fields still stands."""
     if change.run_id is not None or change.action in _WHOLE or job["state"] == "quarantined":
         return False
-    changed = set(change.before) & set(FIELDS)
-    return bool(changed) and all(job[name] == value for name, value in change.after.items() if name in job)
+    changed = set(change.before) & {*FIELDS, "exceptions"}
+    return bool(changed) and all(
+        job[name] == value for name, value in change.after.items() if name in job and name != "exceptions"
+    )

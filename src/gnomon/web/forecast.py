@@ -10,7 +10,7 @@ from itertools import pairwise
 from gnomon.domain.spans import coarse
 from gnomon.domain.triggers import BaseTrigger, due_times, upcoming
 from gnomon.errors import InvalidTrigger
-from gnomon.operations.preview import MOST_COUNTED
+from gnomon.operations.closeup import MOST_COUNTED
 
 SPAN = timedelta(days=30)
 

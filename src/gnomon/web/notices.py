@@ -28,8 +28,14 @@ WORDS = {
     "unchanged": ("Nothing was to be changed of ", ": it already is like that."),
     "undone": ("Undone: ", " is as it was before."),
     "started": ("Started ", " once, now."),
+    "run-cancelled": ("Cancelled run ", ". It had not started, and now will not."),
+    "run-ending": ("Run ", " is being ended: its node has been told."),
+    "run-asked": ("Run ", " was asked to end. It runs in a thread: it ends when its code looks."),
+    "run-retried": ("Run ", " is queued for its next attempt."),
     "together": ("Done for ", "."),
     "signed-in": ("Signed in as ", "."),
+    "revoked": ("The token of ", " opens nothing any more."),
+    "signed-out-everywhere": ("Signed out everywhere", "."),
     "signed-out": ("Signed out", "."),
 }
 

@@ -20,6 +20,7 @@ from gnomon.domain.principal import Role
 from gnomon.domain.triggers import zone, zone_name
 from gnomon.scheduler import Scheduler
 from gnomon.web import notices, static_files, words
+from gnomon.web.ansi import last_line
 from gnomon.web.asked import Form, here, is_in_place, on_this_server, theme_of, zone_of
 from gnomon.web.clock import Clock
 from gnomon.web.navigation import PLACES
@@ -78,7 +79,7 @@ class Pages:
             "here": here(request),
             "is_read": request.method in READING,
             "path": request.url.path.removeprefix(root) or "/",
-            "places": PLACES if who is not None else (),
+            "places": [place for place in PLACES if who is not None and who.may(place.role)],
             "who": who,
             "may_change": who is not None and who.may(Role.OPERATOR),
             "csrf_token": forgery_token_of(self.scheduler.access, request.scope),
@@ -115,5 +116,6 @@ def _templates() -> Environment:
         finalize=words.finalize,
     )
     made.filters.update(words.FILTERS)
+    made.filters["last_line"] = last_line
     made.globals.update(words.GLOBALS)
     return made

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gnomon.domain.run import FINISHED, RunState
 from gnomon.domain.run_query import RunOutline
@@ -33,9 +33,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The bars, oldest first, and what they say in one sentence."""
+    """What is to be noticed bar by bar, and as one path the runs that succeeded: a page has a thousand of these."""
 
     bars: tuple[Bar, ...]
+    path: str
     words: str
     width: int = MOST * STEP
 
@@ -50,7 +51,9 @@ def strip(runs: Sequence[RunOutline], now: datetime) -> Strip:
         _bar(run, took, longest, (offset + place) * STEP)
         for place, (run, took) in enumerate(zip(shown, seconds, strict=True))
     ]
-    return Strip(tuple(bars), _sentence(shown))
+    usual = [bar for bar in bars if bar.tone == "good"]
+    path = "".join(f"M{bar.x} {bar.y + 1}h{BAR}v{bar.height}h-{BAR}z" for bar in usual)
+    return Strip(tuple(bar for bar in bars if bar.tone != "good"), path, _sentence(shown, now))
 
 
 def _bar(run: RunOutline, seconds: float, longest: float, x: int) -> Bar:
@@ -68,13 +71,15 @@ def _bar(run: RunOutline, seconds: float, longest: float, x: int) -> Bar:
     return Bar(x, HEIGHT - height, height, look.tone, shape, words)
 
 
-def _sentence(runs: Sequence[RunOutline]) -> str:
+def _sentence(runs: Sequence[RunOutline], now: datetime) -> str:
     if not runs:
         return "has not run yet"
     counts = Counter(run.state for run in runs)
     parts = [f"{counts[state]} {RUN_STATES[state.value].word}" for state in RunState if counts[state]]
+    spans = [timedelta(seconds=_seconds(run, now)) for run in runs if run.started_at and run.finished_at]
+    took = f"; took {duration(min(spans))} to {duration(max(spans))}" if spans else ""
     newest = RUN_STATES[runs[-1].state.value].word
-    return f"last {len(runs)} runs: {', '.join(parts)}; the newest {newest}"
+    return f"last {len(runs)} runs: {', '.join(parts)}; the newest {newest}{took}"
 
 
 def _seconds(run: RunOutline, now: datetime) -> float:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from gnomon.domain.spans import duration
 from gnomon.web import standing
 from gnomon.web.strip import strip
 
@@ -28,6 +29,11 @@ def finalize(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
         return value.translate(_VISIBLE)
     return value
+
+
+def visible(text: str) -> str:
+    """Text of others, with what cannot be seen made visible, and lines that end as lines do here."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_VISIBLE)
 
 
 def as_sent(value: str) -> Markup:
@@ -55,6 +61,11 @@ def run_path(run_id: int) -> str:
     return f"/runs/{run_id}"
 
 
+def change_path(change_id: int) -> str:
+    """The address of a line of the log of changes."""
+    return f"/changes/{change_id}"
+
+
 def counted(count: int, one: str, many: str | None = None) -> str:
     """``1 job``, ``7 jobs``, ``10,000 jobs``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -70,11 +81,13 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "cut": cut,
     "element": element,
     "counted": counted,
+    "duration": duration,
     "with_example": with_example,
 }
 GLOBALS: dict[str, Any] = {
     "job_path": job_path,
     "run_path": run_path,
+    "change_path": change_path,
     "strip": strip,
     "job_states": standing.JOB_STATES,
     "run_states": standing.RUN_STATES,

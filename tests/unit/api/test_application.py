@@ -110,7 +110,7 @@ def test_an_error_that_nobody_foresaw_tells_nothing_and_has_them_too(
     from fastapi.testclient import TestClient
 
     def broken(*_: object) -> None:
-        raise ZeroDivisionError("the secret is 42")
+        raise ZeroDivisionError("the secret is swordfish")
 
     monkeypatch.setattr(scheduler, "list_jobs", broken)
     app = scheduler.asgi()
@@ -119,5 +119,5 @@ def test_an_error_that_nobody_foresaw_tells_nothing_and_has_them_too(
     ) as browser:
         answer = browser.get(JOBS)
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal")
-    assert "42" not in answer.text
+    assert "swordfish" not in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"

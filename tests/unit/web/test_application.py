@@ -11,11 +11,14 @@ from fastapi import FastAPI
 from gnomon import Scheduler
 from gnomon.access.security_headers import PAGE
 from gnomon.domain.principal import Role
+from gnomon.domain.run import RunState
 from gnomon.errors import StoreUnavailable
+from tests.browser import scene
+from tests.jobs import nothing
 from tests.unit.api.conftest import Client, bearer
 
 PEOPLE = {"Accept": "text/html"}
-_ADDRESS = re.compile(r'(?:href|src|action|formaction|hx-get|hx-post|data-events|data-root)="([^"#]*)')
+_ADDRESS = re.compile(r'(?:href|src|action|formaction|hx-get|data-events|data-root)="([^"#]*)')
 
 
 def addresses(html: str) -> set[str]:
@@ -58,10 +61,19 @@ def test_nothing_else_is_served_as_a_file(client: Client, name: str) -> None:
     assert client("127.0.0.1").get(f"/static/{name}").status_code in {400, 404}
 
 
-def test_a_page_is_light(client: Client) -> None:
-    """With all that it loads, as it is sent; and it is not kept anywhere."""
+@pytest.mark.parametrize("path", ["/", "/jobs"])
+def test_a_page_is_light(scheduler: Scheduler, client: Client, path: str) -> None:
+    """Fifty jobs of which each has twenty runs, with all that the page loads, as it is sent."""
+    with scheduler.store.database.transaction("scene"):
+        for number in range(60):
+            job_id = f"a-job-with-a-usual-name-{number}"
+            scheduler.register(nothing, "cron", id=job_id, hour=number % 24, description="What it is for, in short.")
+            for ago in range(20):
+                state = RunState.FAILED if ago == 7 else RunState.SUCCEEDED
+                scene.ended(scheduler, job_id, scene.ago(hours=ago + 1), state, error="it failed")
+    scheduler.start_all_jobs()
     asking = client("127.0.0.1")
-    page = asking.get("/", headers=PEOPLE)
+    page = asking.get(path, headers=PEOPLE)
     sizes = [len(page.content)]
     for address in addresses(page.text):
         if "/static/" in address:
@@ -107,7 +119,7 @@ def test_a_viewer_is_told_what_he_may_not(client: Client, tokens: dict[Role, str
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(StoreUnavailable("the disk is gone"), 503), (ZeroDivisionError("42"), 500)]
+    ("error", "status"), [(StoreUnavailable("the disk is gone"), 503), (ZeroDivisionError("swordfish"), 500)]
 )
 def test_an_error_is_a_page_too_and_tells_no_secret(
     scheduler: Scheduler, client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
@@ -125,7 +137,7 @@ def test_an_error_is_a_page_too_and_tells_no_secret(
     assert answer.status_code == status
     assert answer.headers["content-security-policy"] == PAGE
     assert "data-reload-when-back" in answer.text
-    assert "42" not in re.sub(r"<head.*</head>", "", answer.text, flags=re.DOTALL)
+    assert "swordfish" not in re.sub(r"<head.*</head>", "", answer.text, flags=re.DOTALL)
 
 
 def test_in_place_a_refusal_is_put_where_notices_are(client: Client) -> None:
@@ -158,3 +170,23 @@ def test_the_reader_chooses_zone_and_theme_and_nonsense_is_no_choice(client: Cli
     page = asking.get("/", headers=PEOPLE | cookies).text
     assert 'data-zone="UTC"' in page
     assert "data-theme" not in page
+
+
+def test_calendars_and_single_runs_are_told_on_every_page(scheduler: Scheduler, client: Client) -> None:
+    (job,) = scheduler.get_all_jobs()[:1]
+    scheduler.set_calendar("closed", dates={"2050-12-24": "Christmas Eve"})
+    scheduler.change_job(job["id"], calendar="closed")
+    scheduler.skip_next(job["id"])
+    scheduler.set_calendar("closed", dates=["2050-12-24", "2050-12-31"])
+    scheduler.remove_calendar("closed", force=True)
+    asking = client("127.0.0.1")
+    pages = {path: asking.get(path, headers=PEOPLE) for path in ("/", "/jobs", f"/jobs/{job['id']}", "/changes")}
+    assert {path: page.status_code for path, page in pages.items()} == dict.fromkeys(pages, 200)
+    for path in (f"/jobs/{job['id']}", "/changes"):
+        assert "skip " in pages[path].text
+    assert "skipped a run of" in pages["/changes"].text
+    assert "does not exist" in pages[f"/jobs/{job['id']}"].text
+    for words in ("1 date", "2 dates", "jobs that name it"):
+        assert words in pages["/changes"].text
+    for change in scheduler.changes():
+        assert asking.get(f"/changes/{change.id}", headers=PEOPLE).status_code == 200

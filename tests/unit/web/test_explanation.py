@@ -37,6 +37,7 @@ def job(**changes: Any) -> dict[str, Any]:
         "overrides": {},
         "problem": None,
         "task": None,
+        "calendar": None,
         "kwargs": None,
     } | changes
 

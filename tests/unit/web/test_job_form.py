@@ -33,6 +33,7 @@ def job(**changes: Any) -> dict[str, Any]:
         "misfire_grace_time": 3600,
         "coalesce": True,
         "max_instances": 1,
+        "calendar": None,
         "kwargs": None,
         "task": None,
         "overrides": {},

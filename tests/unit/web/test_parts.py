@@ -28,11 +28,11 @@ def run(state: RunState, seconds: float | None = None) -> RunOutline:
 
 def test_the_longest_run_is_as_high_as_the_strip_and_the_newest_at_its_end() -> None:
     made = strip([run(RunState.SUCCEEDED, 1), run(RunState.FAILED, 100), run(RunState.MISSED)], NOW)
-    low, high, missed = made.bars
-    assert (high.height, high.tone, high.shape) == (HEIGHT, "bad", "ended")
-    assert low.height < high.height
+    failed, missed = made.bars
+    assert (failed.height, failed.tone, failed.shape) == (HEIGHT, "bad", "ended")
     assert (missed.shape, missed.x) == ("never", made.width - 7)
-    assert made.words == "last 3 runs: 1 succeeded, 1 failed, 1 missed; the newest missed"
+    assert made.path == f"M{made.width - 21} 20h5v5h-5z"
+    assert made.words == ("last 3 runs: 1 succeeded, 1 failed, 1 missed; the newest missed; took 1.0 s to 1 min 40 s")
     assert strip([], NOW).words == "has not run yet"
 
 

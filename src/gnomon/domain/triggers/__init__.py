@@ -2,7 +2,15 @@
 
 from apscheduler.triggers.base import BaseTrigger
 
-from gnomon.domain.triggers.calculation import HORIZON, DueTimes, due_times, ensure_fires, next_fire, upcoming
+from gnomon.domain.triggers.calculation import (
+    HORIZON,
+    DueTimes,
+    due_times,
+    ensure_fires,
+    next_fire,
+    next_fire_from,
+    upcoming,
+)
 from gnomon.domain.triggers.crontab import CrontabTrigger
 from gnomon.domain.triggers.kind import FieldType, TriggerDescription, TriggerField, TriggerKind
 from gnomon.domain.triggers.kinds import KINDS, build, describe, jitter_of
@@ -24,6 +32,7 @@ __all__ = [
     "ensure_fires",
     "jitter_of",
     "next_fire",
+    "next_fire_from",
     "upcoming",
     "zone",
     "zone_name",

@@ -61,6 +61,18 @@ def next_fire(trigger: BaseTrigger, *, previous: datetime | None, now: datetime)
     return None if fire is None else fire.astimezone(zone_of(trigger))
 
 
+def next_fire_from(trigger: BaseTrigger, *, first: datetime, after: datetime) -> datetime | None:
+    """The fire time that follows *any* time, where ``first`` is a fire time before it. As ``next_fire`` otherwise."""
+    first, after = first.astimezone(UTC), after.astimezone(UTC)
+    fire: datetime | None
+    if type(trigger) is IntervalTrigger:
+        interval.check(trigger)
+        fire = interval.fire_after(trigger, first + (after - first) // trigger.interval * trigger.interval, after)
+    else:
+        fire = _Calculation(trigger, None, after).anywhere(trigger, first, after)(after)
+    return None if fire is None else fire.astimezone(zone_of(trigger))
+
+
 def upcoming(trigger: BaseTrigger, *, now: datetime, count: int) -> list[datetime]:
     """The next ``count`` fire times later than ``now``, or as many as there are. Raises as ``next_fire`` does."""
     fires: list[datetime] = []

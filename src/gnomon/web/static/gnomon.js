@@ -116,8 +116,15 @@ document.addEventListener("htmx:before:swap", (event) => {
   // Whose session has ended is led to another page.
   ctx.readAnew.status = ctx.response.raw.redirected ? 401 : ctx.response.status;
   if (ctx.readAnew.status !== 200) { event.preventDefault(); return; }
+  keepOpen(tasks);
   keepStill(tasks);
 });
+// What somebody has unfolded stays so.
+function keepOpen(tasks) {
+  for (const opened of all("details[open][id]")) {
+    for (const task of tasks) find(`#${CSS.escape(opened.id)}`, task.fragment)?.setAttribute("open", "");
+  }
+}
 document.addEventListener("htmx:after:swap", () => { tellTimes(); equip(); });
 
 // Nothing moves under the pointer: while it rests on a list, or the focus is in it, its rows keep their places. What they
@@ -224,6 +231,13 @@ async function heard() {
   find("#link-words").textContent = "Live";
 }
 
+// Nobody looks; what is shown is read anew when somebody does.
+function rest() {
+  if (isLost) return;
+  body.dataset.link = "resting";
+  find("#link-words").textContent = "Reading …";
+}
+
 // Says that what is shown may be old, by the status of the answer that did not come.
 function lose(status) {
   if (status === 200 || isLost || isSignedOut) return;
@@ -270,13 +284,13 @@ if (body.dataset.events) {
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hiding);
     if (document.hidden) {
-      hiding = setTimeout(() => { stream?.close(); stream = null; body.dataset.link = "resting"; }, HIDDEN_MS);
+      hiding = setTimeout(() => { stream?.close(); stream = null; rest(); }, HIDDEN_MS);
     } else if (!isSignedOut) {
       if (!stream) listen(); else if (isWanted) readSoon();
       tellTimes();
     }
   });
-  addEventListener("pageshow", (event) => { if (event.persisted && !isSignedOut) { body.dataset.link = "resting"; listen(); } });
+  addEventListener("pageshow", (event) => { if (event.persisted && !isSignedOut) { rest(); listen(); } });
 }
 setInterval(() => { if (!document.hidden) tellTimes(); }, 1000);
 
@@ -284,6 +298,18 @@ setInterval(() => { if (!document.hidden) tellTimes(); }, 1000);
 
 // Something was done on this page: it shows what became of it without waiting for the hint.
 document.addEventListener("gnomon:done", () => { lastRead = 0; readSoon(); });
+
+// Buttons of the form #act send it in place; what comes back is a notice.
+document.addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  if (event.target.id !== "act" || !button || !htmx) return;
+  event.preventDefault();
+  if (button.dataset.busy) return;
+  button.dataset.busy = "";
+  try {
+    await htmx.ajax("POST", button.getAttribute("formaction"), { source: button, target: "#notices", swap: "beforeend" });
+  } finally { delete button.dataset.busy; }
+});
 
 document.addEventListener("htmx:error", (event) => {
   const { ctx, error } = event.detail;
@@ -313,9 +339,11 @@ document.addEventListener("htmx:after:swap", (event) => {
 document.addEventListener("click", (event) => {
   const dismiss = event.target.closest("[data-dismiss]");
   if (dismiss) dismiss.closest("[data-notice]").remove();
+  const copies = event.target.closest("[data-copies]");
+  if (copies) navigator.clipboard.writeText(document.getElementById(copies.dataset.copies).textContent).then(() => { find("span", copies).textContent = "Copied"; }, () => {});
   const opener = event.target.closest("[data-opens]");
   const dialog = opener && document.getElementById(opener.dataset.opens);
-  if (dialog) { event.preventDefault(); dialog.showModal(); }
+  if (dialog && !event.ctrlKey && !event.metaKey) { event.preventDefault(); dialog.showModal(); }
 });
 
 // Choosing rows.
@@ -336,11 +364,16 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("reset", () => setTimeout(countChosen));
 
+// What no event tells of, such as how late a node starts, is read now and then.
+for (const region of all("[data-often]")) {
+  setInterval(() => { if (region.isConnected) readSoon(); }, Number(region.dataset.often) * 1000);
+}
+
 // What only works with this script.
 function equip() {
   // Somebody else changed what is being edited here: said at once, not only when it is saved.
   for (const each of all("[data-meanwhile]")) each.hidden = each.dataset.meanwhile === find("#editor [name=token]")?.value;
-  for (const each of all("[data-dismiss], [data-choose-all]")) each.hidden = false;
+  for (const each of all(`[data-dismiss], [data-choose-all]${navigator.clipboard ? ", [data-copies]" : ""}`)) each.hidden = false;
   while (all("[data-notice]").length > 3) find("[data-notice]").remove();
   countChosen();
 }

@@ -135,6 +135,36 @@ def upgrade() -> None:
         sa.Column("text", sa.Text, nullable=False),
     )
     op.create_table(
+        "gnomon_calendars",
+        sa.Column("name", sa.String(64), primary_key=True),
+        sa.Column("definition", sa.Text, nullable=False),
+        sa.Column("declared", sa.Text),
+        sa.Column("dates", sa.Text, nullable=False),
+        sa.Column("until", sa.String(10)),
+        sa.Column("actor", sa.Unicode(191), nullable=False),
+        sa.Column("origin", sa.String(16), nullable=False),
+        sa.Column("reason", sa.Unicode(1000)),
+        sa.Column("changed_at", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "gnomon_job_calendars",
+        sa.Column("job_id", sa.Unicode(191), primary_key=True),
+        sa.Column("calendar", sa.String(64), nullable=False),
+    )
+    op.create_table(
+        "gnomon_exceptions",
+        sa.Column("job_id", sa.Unicode(191), primary_key=True),
+        sa.Column("scheduled_at", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("action", sa.String(8), nullable=False),
+        sa.Column("moved_to", sa.BigInteger),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("actor", sa.Unicode(191), nullable=False),
+        sa.Column("origin", sa.String(16), nullable=False),
+        sa.Column("reason", sa.Unicode(1000)),
+        sa.Column("made_at", sa.BigInteger, nullable=False),
+    )
+    op.create_index("ix_gnomon_exceptions_until", "gnomon_exceptions", ["until"])
+    op.create_table(
         "gnomon_nodes",
         sa.Column("id", sa.String(64), primary_key=True),
         sa.Column("host", sa.Unicode(255), nullable=False),
