@@ -35,6 +35,10 @@ PICTURES = (
     Picture("page-overview", "/"),
     Picture("page-jobs", "/jobs", height=760),
     Picture("page-jobs-dark", "/jobs?search=tenant", height=480, is_dark=True),
+    Picture("page-job", "/jobs/import-bank"),
+    Picture("page-run", "/runs/155", height=700),
+    Picture("page-runs", "/runs", height=700),
+    Picture("page-changes", "/changes", height=560),
     Picture("page-overview-phone", "/", width=390, height=844),
 )
 

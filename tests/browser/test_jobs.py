@@ -170,6 +170,7 @@ def test_the_keyboard_is_enough(busy: Site, browse: Browse) -> None:
     page.keyboard.type("tenant")
     expect(page.locator("#job-rows tr")).to_have_count(6)
     page.keyboard.press("Escape")
+    expect(page.get_by_role("searchbox")).to_have_value("tenant")
     page.keyboard.press("j")
     page.keyboard.press("j")
     expect(page.get_by_role("link", name="tenant-bob")).to_be_focused()

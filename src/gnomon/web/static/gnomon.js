@@ -436,7 +436,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
   const isWriting = event.target.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
   if (event.key === "Escape" && !find("dialog[open]") && closeSmallForm()) return;
-  if (event.key === "Escape" && isWriting) { event.target.blur(); return; }
+  if (event.key === "Escape" && isWriting) { event.preventDefault(); event.target.blur(); return; } // browsers would empty a search
   if (isWriting || (isOn && !isOn.checked) || find("dialog[open]")) return;
   if (isAfterG) {
     isAfterG = false;
@@ -450,4 +450,4 @@ document.addEventListener("keydown", (event) => {
 find("[aria-invalid=true]")?.focus();
 equip();
 tellTimes();
-if (isNewZone && body.dataset.events) readSoon(50);
+if (isNewZone && body.dataset.events) { find("#reader-zone").textContent = zone; readSoon(50); }
