@@ -41,7 +41,7 @@ class Clock:
         is_same = here.utcoffset() == there.utcoffset()
         exact = _exact(here) if is_same else f"{_exact(there)} = {_exact(here)}"
         return Moment(
-            iso=given.astimezone(UTC).isoformat(timespec="milliseconds"),
+            iso=f"{given.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
             far=distance(given, self.now),
             until=self._until(given),
             short=self.short(here),
