@@ -48,7 +48,7 @@ def cut(text: str, length: int) -> str:
 
 def element(text: str, kind: str = "job") -> str:
     """An element's id for whatever text; ids of elements may hold no blanks."""
-    return f"{kind}-{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
+    return f"{kind}-{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=6).hexdigest()}"
 
 
 def job_path(job_id: str) -> str:
