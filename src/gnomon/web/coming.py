@@ -30,20 +30,19 @@ def fires_of(job: Mapping[str, Any], now: datetime) -> Fires:
     """When a job fires from ``now`` on; nothing if it does not."""
     if job["next_run_time"] is None or job["state"] != "active":
         return ()
-    start = beginning(now.astimezone(UTC))
+    now = now.astimezone(UTC)
+    start, end = beginning(now), now + SPAN
     # What is overdue will start at once.
-    first = max(datetime.fromisoformat(job["next_run_time"]).astimezone(UTC), now.astimezone(UTC))
-    seconds = (first - start).total_seconds()
-    if first >= start + SPAN:
+    first = max(datetime.fromisoformat(job["next_run_time"]).astimezone(UTC), now)
+    if first >= end:
         return ()
-    kind, args = job["trigger"], json.dumps(job["trigger_args"])
+    seconds, last = (first - start).total_seconds(), (end - start).total_seconds()
+    step, kind, args = int(seconds // _STEP_SECONDS), job["trigger"], json.dumps(job["trigger_args"])
     if kind in {"cron", "crontab"}:
-        later = tuple(fire for fire in _by_the_clock(kind, args, start) if fire[1] > seconds)
-        return (
-            (int(seconds // _STEP_SECONDS), seconds),
-            *(fire for fire in later if fire[0] > seconds // _STEP_SECONDS),
-        )
-    return _from(kind, args, first, start)
+        fires = ((step, seconds), *(fire for fire in _by_the_clock(kind, args, start) if fire[0] > step))
+    else:
+        fires = _from(kind, args, first, start)
+    return tuple(fire for fire in fires if fire[1] < last)
 
 
 @lru_cache(maxsize=4_000)
@@ -69,7 +68,7 @@ def _from(kind: str | None, args: str, first: datetime, start: datetime) -> Fire
 
 
 def _thinned(trigger: BaseTrigger, first: datetime, start: datetime) -> Fires:
-    fires = agenda(trigger, first, since=start, until=start + SPAN, step=STEP)
+    fires = agenda(trigger, first, since=start, until=start + SPAN + STEP, step=STEP)
     seconds = [(fire - start).total_seconds() for fire in fires]
     return tuple((int(each // _STEP_SECONDS), each) for each in seconds)
 

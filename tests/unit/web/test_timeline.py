@@ -70,6 +70,13 @@ def test_many_jobs_share_lanes_by_the_beginning_of_their_ids() -> None:
     assert (len(others.lanes), others.more) == (12, 28)
 
 
+def test_a_whole_day_is_told_and_no_more() -> None:
+    """The quarter of an hour that goes on began before now."""
+    (lane,) = drawn(job("late", "cron", hour=22, minute=9)).lanes
+    assert [mark.left for mark in lane.marks] == [99.93]
+    assert drawn(job("later", "date", run_date="2026-03-03T22:10:00+00:00")).lanes == ()
+
+
 def test_what_does_not_fire_has_no_lane() -> None:
     paused = job("paused", "cron", hour=1) | {"state": "paused", "next_run_time": None}
     later = job("later", "date", run_date="2026-04-01T00:00:00+00:00")
