@@ -46,17 +46,18 @@ def test_the_api_works_below_its_path(example: Example, url: str, port: int) -> 
         assert jobs["heartbeat"]["schedule"] == "every second"
         assert answer(f"{url}/jobs/health")["status"] == "ok"
         assert answer(f"{url}/jobs/api/scheduler/openapi.json")["servers"] == [{"url": "/jobs"}]
+        job = f"{url}/jobs/api/scheduler/jobs/heartbeat"
         changed = httpx.patch(
-            f"{url}/jobs/api/scheduler/jobs/heartbeat",
+            job,
             json={"trigger": "interval", "trigger_args": {"hours": 1}},
-            headers={"Origin": url},
+            headers={"Origin": url, "If-Match": httpx.get(job).headers["ETag"]},
         )
         assert (changed.status_code, changed.json()["schedule"]) == (200, "every hour")
         missing = httpx.get(f"{url}/jobs/api/scheduler/jobs/nobody")
         assert (missing.status_code, missing.json()["type"]) == (404, "/problems/job-not-found")
         assert httpx.get(f"{url}/jobs/health", headers={"Host": "evil.example"}).status_code == 400
         foreign = {"Origin": "http://evil.example"}
-        assert httpx.patch(f"{url}/jobs/api/scheduler/jobs/heartbeat", json={}, headers=foreign).status_code == 403
+        assert httpx.patch(job, json={}, headers=foreign).status_code == 403
     assert example.nodes() == ["stopped"]
 
 

@@ -42,7 +42,8 @@ def test_the_application_says_what_the_command_line_and_the_api_beside_change(
         with example.process("gnomon", "web", "--app", "app.py", "--port", str(beside)):
             api = f"http://127.0.0.1:{beside}/api/scheduler/jobs/heartbeat"
             assert answer(api)["schedule"] == "at 04:00 every day, Asia/Tokyo"
-            assert httpx.patch(api, json={"enabled": False}).status_code == 200
+            paused = httpx.patch(api, json={"enabled": False}, headers={"If-Match": httpx.get(api).headers["ETag"]})
+            assert paused.status_code == 200
         assert answer(f"{url}/schedules/heartbeat")["state"] == "paused"
 
 
