@@ -106,4 +106,4 @@ def test_hostile_rows_are_kept_shown_and_not_carried_out_while_the_others_fire(
             session.execute("DELETE FROM gnomon_runs WHERE job_id LIKE 'calculation: %'")
         runs = check_ledger(scheduler, tmp_path, every=SECOND)
     assert not canary.exists(), "a row had its code carried out"
-    assert {run.state for run in runs} <= {RunState.SUCCEEDED, RunState.COALESCED}
+    assert {run.state for run in runs} <= {RunState.SUCCEEDED, RunState.COALESCED, RunState.QUEUED}
