@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from gnomon import Scheduler
+from gnomon.store.session import Session
 from tests.jobs import nothing
 
 
@@ -51,4 +56,34 @@ def test_going_back_to_the_default_ends_the_override(migrated_url: str) -> None:
     scheduler.update_job_schedule("report", "cron", hour=3)
     assert scheduler.get_job("report")["source"] == "code"
     assert scheduler.store.records.overrides(["report"]) == {}
+    scheduler.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"trigger": "cron", "trigger_args": {"hour": 4}}, id="trigger"),
+        pytest.param({"enabled": False}, id="enabled"),
+        pytest.param({"misfire_grace_time": 7}, id="policy"),
+    ],
+)
+def test_a_change_asks_the_database_once_before_and_writes_once_after(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    # One question in between would be asked for each change of a group, and end what they share (docs/decisions).
+    scheduler = Scheduler(migrated_url, timezone="UTC")
+    scheduler.register(nothing, "cron", id="report", hour=3)
+    scheduler.start_all_jobs()
+    in_between: list[str] = []
+    execute = Session.execute
+
+    def told(session: Session, statement: str, *args: Any) -> Any:
+        if session.batch is not None:
+            in_between.append(statement)
+        return execute(session, statement, *args)
+
+    monkeypatch.setattr(Session, "execute", told)
+    after = scheduler.change_job("report", **change)
+    assert in_between == []
+    assert after["overrides"]
     scheduler.close()

@@ -49,6 +49,9 @@ class Exceptions:
 
     def is_beside(self, job_id: str) -> bool:
         """Whether an exception or a calendar stands beside the row of a job: one look for both, and most often none."""
+        batch = self._database.batch
+        if batch is not None and batch.holds([job_id]):
+            return job_id in batch.exceptions or job_id in batch.calendars
         statement = (
             "SELECT EXISTS (SELECT 1 FROM gnomon_exceptions WHERE job_id = :job_id) "
             "OR EXISTS (SELECT 1 FROM gnomon_job_calendars WHERE job_id = :job_id)"
