@@ -38,7 +38,6 @@ class Change:
     """Who changed what, from what, to what, why, from where. ``before`` and ``after`` hold the fields that differ.
 
     ``token`` is that of the schedule before the change, so who holds an old one can be told what was changed since.
-    ``key`` is made before the change is written: where the answer to its COMMIT is lost, it is looked for.
     ``key`` is made before the change is written: where the answer to its COMMIT is lost, it is looked for. ``run_id``
     is set where the change is about a run of the job: actions ``run``, ``cancel`` and ``retry``.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import uuid
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from gnomon.domain.schedule import JobRow, Schedule, StoredJob
 from gnomon.domain.times import from_seconds
 from gnomon.domain.triggers import KINDS, describe, next_fire
 from gnomon.errors import ChangeRefused, InvalidInput, InvalidTrigger, RowRefused
+from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
 
 _SHORT_GRACE = 10
@@ -75,7 +75,7 @@ def adopt(
             after = {"table": table, **_as_found(row, decode)}
             store.records.log(
                 Change(
-                    key=uuid.uuid4().hex,
+                    key=new_key(),
                     job_id=row.id,
                     at=at,
                     author=author,

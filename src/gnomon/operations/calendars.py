@@ -7,7 +7,6 @@ node knows the same dates, whatever it has installed, and a newer library change
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -17,6 +16,7 @@ from gnomon.domain.calendar import Calendar, Definition, StoredCalendar, check_c
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput
 from gnomon.operations.change import check_reason
+from gnomon.operations.change_key import new_key
 from gnomon.operations.holidays import holidays_of, is_installed
 from gnomon.operations.ports import Context
 
@@ -216,7 +216,7 @@ def _log(
     sides = [{} if each is None else {"calendar": each.to_dict()} for each in (before, after)]
     context.store.records.log(
         Change(
-            key=uuid.uuid4().hex,
+            key=new_key(),
             job_id=LOGGED_AS + name,
             at=context.store.database.now(),
             author=author,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 from gnomon.domain.change import Author, Change
 from gnomon.domain.run import Run, RunState
 from gnomon.domain.steering import Cancellation, cancellation_of, cancelled_by
 from gnomon.errors import ChangeRefused, RunNotFound, StoreUnavailable
+from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
 
 
@@ -19,7 +18,7 @@ def cancel_run(context: Context, run_id: int, author: Author) -> Cancellation:
     cancelled with it. To ask again changes nothing. Raises ``RunNotFound``, and ``ChangeRefused`` for a run that has
     ended otherwise.
     """
-    store, key = context.store, uuid.uuid4().hex
+    store, key = context.store, new_key()
     cancelled: list[tuple[Run, Cancellation]] = []
     try:
         with store.database.transaction("cancel"):

@@ -6,7 +6,6 @@ then, tell others.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +16,7 @@ from gnomon.domain.change import Author
 from gnomon.domain.declaration import check_policies
 from gnomon.domain.override import DEFAULT, FIELDS
 from gnomon.errors import InvalidInput, StoreUnavailable
+from gnomon.operations.change_key import new_key
 from gnomon.operations.changing import Changing
 from gnomon.operations.ports import Context
 from gnomon.operations.read import POLICIES, JobDict, read_job
@@ -75,7 +75,7 @@ def change_job(context: Context, job_id: str, patch: Patch, author: Author) -> J
 def carry_out(context: Context, job_id: str, author: Author, work: Callable[[str], JobDict]) -> JobDict:
     """Do the work of a change in one transaction, under a key that says afterwards whether it was committed."""
     check_reason(author.reason)
-    key = uuid.uuid4().hex
+    key = new_key()
     try:
         return context.store.change(job_id, lambda: work(key))
     except StoreUnavailable as error:
@@ -95,7 +95,7 @@ def carry_out_alone(
 ) -> JobDict:
     """As ``carry_out``, for what makes a job come or go: meanwhile nothing else does, and no start."""
     check_reason(author.reason)
-    key, database = uuid.uuid4().hex, context.store.database
+    key, database = new_key(), context.store.database
     done: list[JobDict] = []
     try:
         with database.transaction(name):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from gnomon.domain.calendar import Calendar
 from gnomon.domain.change import Author, Change, Origin
@@ -16,6 +16,7 @@ from gnomon.domain.tick_exception import TickException
 from gnomon.domain.triggers import KINDS, BaseTrigger, build
 from gnomon.errors import ChangeRefused, InvalidInput, JobNotFound, StaleToken
 from gnomon.operations.beside import NOTHING_BESIDE, exceptions_list, read_beside
+from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
 from gnomon.operations.read import POLICIES, JobDict, job_dict, reruns_lost, runnable, standing_of
 from gnomon.operations.tasks import fitting_arguments, offers_of
@@ -44,6 +45,7 @@ class Changing:
         if row is None:
             raise JobNotFound(job_id)
         self.now = store.database.now()
+        self._as_of = self.now.isoformat(timespec="milliseconds")
         self.author = author
         self._context, self._job_id, self._row = context, job_id, row
         self.declaration = store.records.declarations([job_id]).get(job_id)
@@ -162,7 +164,7 @@ class Changing:
         if differing or notes:
             self._context.store.records.log(
                 Change(
-                    key=key or uuid.uuid4().hex,
+                    key=key or new_key(),
                     job_id=self._job_id,
                     at=self.now,
                     author=self.author,
@@ -203,10 +205,6 @@ class Changing:
     def _job(self) -> JobDict:
         row, manifest = DeclaredRow.of(self._row, self.declaration), runnable(self._context)
         return job_dict(self._context, row, self.overrides, self._last_run, manifest, self._as_of, self._beside)
-
-    @property
-    def _as_of(self) -> str:
-        return self.now.isoformat(timespec="milliseconds")
 
     def _remember_token(self, token: str) -> None:
         """The row is as Gnomon has written it, or has put on record that others did."""
@@ -277,7 +275,7 @@ class Changing:
         override = Override(
             job_id=self._job_id,
             field=name,
-            value=copy.deepcopy(value),  # of what is remembered of a row, and this is shown to whoever asked
+            value=orjson.loads(orjson.dumps(value)),  # it may be remembered of a row, and this is shown to anyone
             base=declared_value(self.base, name),
             author=author or self.author,
             changed_at=self.now,
@@ -311,7 +309,7 @@ class Changing:
         if before:
             self._context.store.records.log(
                 Change(
-                    key=uuid.uuid4().hex,
+                    key=new_key(),
                     job_id=self._job_id,
                     at=self.now,
                     author=_OUTSIDE,

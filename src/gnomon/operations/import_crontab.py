@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from gnomon.domain.change import Author, Change
 from gnomon.domain.crontab_file import CrontabJob
 from gnomon.domain.declaration import Declaration
+from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
 from gnomon.operations.read import current_token
 
@@ -70,7 +70,7 @@ def _add(context: Context, declaration: Declaration, author: Author) -> None:
     store.records.declare([(job_id, text, current_token(context, row))], at=at)
     store.records.log(
         Change(
-            key=uuid.uuid4().hex,
+            key=new_key(),
             job_id=job_id,
             at=at,
             author=author,

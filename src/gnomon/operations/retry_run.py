@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 from gnomon.domain.change import Author, Change
 from gnomon.domain.run import Cause, Run, RunState
 from gnomon.domain.steering import check_may_be_tried_again
 from gnomon.errors import ChangeRefused, RunNotFound, StoreUnavailable
+from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
 from gnomon.operations.read import read_job
 from gnomon.operations.run_now import check_can_run
@@ -19,7 +18,7 @@ def retry_run(context: Context, run_id: int, author: Author) -> Run:
     Raises ``RunNotFound``, and ``ChangeRefused`` for a run that is active, succeeded, was folded into a later one or
     stands for many due times, and for a job that is gone, quarantined, orphaned, or has as many active runs as it may.
     """
-    store, key = context.store, uuid.uuid4().hex
+    store, key = context.store, new_key()
     found = store.ledger.get(run_id)
     if found is None:
         raise RunNotFound(run_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime, timedelta
 
 from gnomon.domain.change import Author, Change
@@ -10,6 +9,7 @@ from gnomon.domain.ledger import Line
 from gnomon.domain.run import Cause, RunState
 from gnomon.domain.steering import check_key
 from gnomon.errors import ChangeRefused, JobNotFound, StoreUnavailable
+from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
 from gnomon.operations.read import MISFIT, NO_CODE, JobDict, read_job, reruns_lost, runnable
 
@@ -64,7 +64,7 @@ class _Started:
 
     def __init__(self, context: Context, job_id: str, author: Author, key: str | None) -> None:
         self._context, self._job_id, self._author, self._key = context, job_id, author, key
-        self._change_key = uuid.uuid4().hex
+        self._change_key = new_key()
         self.run_id: int | None = None
 
     def carry_out(self) -> int:
