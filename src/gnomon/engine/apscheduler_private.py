@@ -175,9 +175,13 @@ class AdaptedScheduler(BackgroundScheduler):  # type: ignore[misc]
         """Change fields of a job (checked by APScheduler), store it, and tell about it."""
         job._modify(**changes)
         self._lookup_jobstore(alias).update_job(job)
-        self._dispatch_event(JobEvent(EVENT_JOB_MODIFIED, job.id, alias))
-        self.after_commit(self.wakeup)
+        self.tell_modified(job.id, alias)
         return job
+
+    def tell_modified(self, job_id: str, alias: str) -> None:
+        """Tell about a job that was changed."""
+        self._dispatch_event(JobEvent(EVENT_JOB_MODIFIED, job_id, alias))
+        self.after_commit(self.wakeup)
 
     def _lookup_job(self, job_id: str, jobstore_alias: str | None) -> tuple[Job, str]:
         for alias, store in self._jobstores.items():

@@ -22,6 +22,7 @@ from apscheduler.events import (
 )
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers import SchedulerAlreadyRunningError
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger
@@ -425,7 +426,19 @@ class Engine(AdaptedScheduler):
 
         Raises ``InvalidTrigger`` if the trigger would not fire within five years.
         """
-        return self.modify_job(job_id, jobstore, trigger=self._create_trigger(trigger, trigger_args))
+        made = self._create_trigger(trigger, trigger_args)
+        with self.writing():
+            row = self._store.schedules.lock(job_id) if jobstore in (None, _ALIAS) else None
+            job = None if row is None else self.job_store.job_of(row)
+            if job is None:
+                raise JobLookupError(job_id)
+            now = self._now()
+            pass_over(self._store, job_id, job.trigger, job.next_run_time, now)
+            first = ensure_fires(made, now=now)
+            self.job_store.reschedule(job, made, None if self._is_paused(job) else first)
+            self.tell_modified(job_id, _ALIAS)
+            exceptions.keep_what_still_holds(self._store, job_id, made, job.next_run_time, now)
+            return job
 
     def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
         """Do not fire a job until it is resumed."""

@@ -9,13 +9,14 @@ from typing import Any
 
 from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
+from apscheduler.triggers.base import BaseTrigger
 
 from gnomon.domain.schedule import JobRow, Schedule, StoredJob, effective_next_run_time
 from gnomon.domain.times import from_seconds, to_seconds
 from gnomon.engine.apscheduler_private import StoredJobHandle, job_handle, schedule_of
 from gnomon.engine.functions import Functions, is_unique
 from gnomon.engine.row_codec import RowCodec
-from gnomon.errors import GnomonError, InvalidInput, RowRefused
+from gnomon.errors import GnomonError, InvalidInput, RowRefused, StoreUnavailable
 from gnomon.store import SqlEngine, Store
 
 logger = logging.getLogger("gnomon.engine")
@@ -69,14 +70,14 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
     def lookup_job(self, job_id: str) -> Job | None:
         """The job of this id, or ``None``."""
         row = self.store.schedules.get(job_id)
-        return None if row is None else self._job(row)
+        return None if row is None else self.job_of(row)
 
     def get_due_jobs(self, now: datetime) -> list[Job]:
         """Jobs due at ``now`` that this process has code for. (Gnomon's own engine claims rows instead.)"""
         due = []
         self._left_alone.clear()
         for row in self.store.schedules.due(now.astimezone(UTC), exclude=(), limit=10_000):
-            job = self._job(row)
+            job = self.job_of(row)
             if job is not None and self.functions.find(self.decode(row).schedule) is not None:
                 due.append(job)
             else:
@@ -93,7 +94,7 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
 
     def get_all_jobs(self) -> list[Job]:
         """Every job whose row decodes, by next run time, those without one last."""
-        return [job for row in self.store.schedules.all() if (job := self._job(row)) is not None]
+        return [job for row in self.store.schedules.all() if (job := self.job_of(row)) is not None]
 
     def add_job(self, job: Job) -> None:
         """Add a row. Raises ``ConflictingIdError`` if the id exists, and, as APScheduler does, ``ValueError`` for a
@@ -151,7 +152,8 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
             raise RowRefused(f"the row of job {row.id!r} holds a job that calls itself {stored.schedule.job_id!r}")
         return StoredJob(stored.schedule, effective_next_run_time(row, stored))
 
-    def _job(self, row: JobRow) -> StoredJobHandle | None:
+    def job_of(self, row: JobRow) -> StoredJobHandle | None:
+        """The APScheduler job of a row; ``None`` of one that is quarantined."""
         try:
             stored = self.decode(row)
         except RowRefused as error:
@@ -167,6 +169,14 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
         return func if func is not None else _Orphaned(schedule)
 
     # -- writing rows
+
+    def reschedule(self, job: StoredJobHandle, trigger: BaseTrigger, next_run_time: datetime | None) -> None:
+        """Give another trigger to a job whose row the open transaction has locked; nothing else of it changes."""
+        state = self.codec.reschedule(job.row.job_state, trigger, next_run_time)
+        if not self.store.schedules.replace(job.row, next_run_time, state):
+            raise StoreUnavailable("a row was not as it was read, though it was locked; nothing was changed")
+        job.trigger, job.next_run_time = trigger, next_run_time
+        job.row = JobRow(job.id, None if next_run_time is None else to_seconds(next_run_time), state)
 
     def _replace(self, job: Job, row: JobRow, schedule: Schedule, next_run_time: datetime | None) -> bool:
         """Compare and set. What is as it was keeps its bytes: all but the next run time of a job that only fired."""

@@ -23,7 +23,7 @@ from gnomon.engine.pickled_values import fire_time
 from gnomon.engine.plain_values import PlainValues
 from gnomon.engine.refusals import told, told_error
 from gnomon.engine.remembered import Remembered
-from gnomon.engine.row_layout import body
+from gnomon.engine.row_layout import Pieces, body
 from gnomon.engine.trigger_shapes import Shape, build, is_shareable, shape_of
 from gnomon.errors import InvalidInput, InvalidTrigger, RowRefused
 
@@ -124,11 +124,12 @@ class RowCodec:
         if pieces is not None and known is not None:
             _check_next_run_time(next_run_time)
             piece, made = self._encoded(trigger)
-            pieces = pieces._replace(trigger=piece)
+            pieces = Pieces(piece, pieces.others)
             stands = row_layout.joined(pieces)
             if made.is_shared and len(stands) <= _LARGEST_BODY and row_layout.pieces(stands) == pieces:
                 schedule = replace(known.schedule, trigger=made.trigger)
-                self._bodies.put(stands, replace(known, schedule=schedule), len(stands))
+                read = _Body(schedule, known.next_run_time, known.has_next_run_time, known.has_mutable)
+                self._bodies.put(stands, read, len(stands))
                 return row_layout.with_tail(stands, next_run_time)
         return self.encode(replace(self.decode(job_state).schedule, trigger=trigger), next_run_time)
 

@@ -47,7 +47,7 @@ class Batch:
 
     def holds(self, job_ids: Collection[str] | None) -> bool:
         """Whether these jobs were read ahead."""
-        return job_ids is not None and all(job_id in self.rows for job_id in job_ids)
+        return job_ids is not None and self.rows.keys() >= set(job_ids)
 
     def write(self, statement: str, parameters: Mapping[str, Any]) -> None:
         """Gather a statement that touches exactly one row, in a table that nothing else of the batch reads."""

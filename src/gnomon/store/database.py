@@ -155,7 +155,7 @@ class Database:
         """Tell others only when it is true: call back after the open transaction has committed, or now if none is."""
         if self._ambient.session is None:
             callback()
-        else:
+        elif callback not in self._ambient.callbacks:  # many changes of one transaction wake the same loop
             self._ambient.callbacks.append(callback)
 
     def one_at_a_time(self) -> None:

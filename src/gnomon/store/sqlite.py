@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 from weakref import WeakSet
 
+import orjson
 from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine, event
 
 from gnomon.errors import StoreUnavailable, escaped
@@ -126,7 +127,10 @@ class SqliteDialect:
         return f"{column} IN (SELECT value FROM json_each(:{parameter}))"
 
     def array(self, values: Sequence[Any]) -> str:
-        return json.dumps(values)
+        try:
+            return orjson.dumps(values).decode()
+        except TypeError:  # halves of characters, which no row has
+            return json.dumps(values)
 
     def rows(self, parameter: str, columns: Mapping[str, str]) -> str:
         fields = ", ".join(f"json_extract(value, '$[{i}]') AS {name}" for i, name in enumerate(columns))
