@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,11 +11,8 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, PoolProxiedConnection, create_engine
 
-from gnomon.errors import escaped
 from gnomon.store.feed import Feed
 from gnomon.store.session import Session
-
-logger = logging.getLogger("gnomon.store")
 
 CHANNEL = "gnomon"
 #: Any number; ours for good.
@@ -152,38 +148,17 @@ class PostgresqlDialect:
         session.execute(f"NOTIFY {CHANNEL}")
 
     def feed(self) -> Feed:
-        return NotificationFeed(self._engine)
+        return Feed(NotificationWatch(self._engine))
 
 
-class NotificationFeed:
-    """LISTENs on a connection of its own. What was notified while it was cut off is lost, so each reconnect is a
-    hint to read everything again."""
+class NotificationWatch:
+    """LISTENs on a connection of its own. What was notified while it was cut off is lost, so each connection begins
+    with a hint to read everything again."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self, hint: Callable[[], None]) -> None:
-        self._stopped.clear()
-        self._thread = threading.Thread(target=self._watch, args=(hint,), name="gnomon-feed", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def _watch(self, hint: Callable[[], None]) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._listen(hint)
-            except Exception as error:  # whatever the driver raises when a server goes away
-                logger.warning("the change feed lost the database, reconnecting: %s", escaped(error))
-                self._stopped.wait(1)
-
-    def _listen(self, hint: Callable[[], None]) -> None:
+    def watch(self, hint: Callable[[], None], stopped: threading.Event) -> None:
         pooled = self._engine.raw_connection()
         connection: Any = pooled.driver_connection
         pooled.detach()
@@ -191,7 +166,7 @@ class NotificationFeed:
             connection.autocommit = True
             connection.execute(f"LISTEN {CHANNEL}")
             hint()
-            while not self._stopped.is_set():
+            while not stopped.is_set():
                 for _notification in connection.notifies(timeout=_WAIT_SECONDS, stop_after=1):
                     hint()
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,12 +16,10 @@ from weakref import WeakSet
 import orjson
 from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine, event
 
-from gnomon.errors import StoreUnavailable, escaped
+from gnomon.errors import StoreUnavailable
 from gnomon.store.feed import Feed
 from gnomon.store.fork_gate import ForkGate
 from gnomon.store.session import Session
-
-logger = logging.getLogger("gnomon.store")
 
 #: How often the feed asks whether another connection has committed: one PRAGMA that reads a counter.
 _POLL_SECONDS = 0.2
@@ -84,7 +81,7 @@ class SqliteDialect:
         self._lock_timeout = lock_timeout
         self._lock = threading.Lock()
         self._gate = ForkGate()
-        self._feeds: WeakSet[DataVersionFeed] = WeakSet()
+        self._watches: WeakSet[DataVersionWatch] = WeakSet()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -117,8 +114,8 @@ class SqliteDialect:
 
     def forked(self) -> None:
         self._lock, self._gate = threading.Lock(), ForkGate()
-        for feed in self._feeds:
-            feed.forked()
+        for watch in self._watches:
+            watch.forked()
 
     def now(self, session: Session) -> datetime:
         return datetime.now(UTC)
@@ -163,55 +160,33 @@ class SqliteDialect:
         """The commit itself is the hint: it moves ``data_version`` for every other connection."""
 
     def feed(self) -> Feed:
-        feed = DataVersionFeed(self._engine, self.working)
-        self._feeds.add(feed)
-        return feed
+        watch = DataVersionWatch(self._engine, self.working)
+        self._watches.add(watch)
+        return Feed(watch)
 
 
-class DataVersionFeed:
+class DataVersionWatch:
     """Polls ``PRAGMA data_version`` on a connection of its own: it moves when any other connection commits."""
 
     def __init__(self, engine: Engine, working: Callable[[], AbstractContextManager[None]]) -> None:
         self._engine = engine
         self._working = working
         self._connection: PoolProxiedConnection | None = None
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self, hint: Callable[[], None]) -> None:
-        self._stopped.clear()
-        self._thread = threading.Thread(target=self._watch, args=(hint,), name="gnomon-feed", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
 
     def forked(self) -> None:
         """This is a forked child, without the thread: nobody else gives the connection back."""
-        connection, self._connection, self._thread = self._connection, None, None
+        connection, self._connection = self._connection, None
         if connection is not None and connection.driver_connection is not None:
             connection.driver_connection.close()
 
-    def _watch(self, hint: Callable[[], None]) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._poll(hint)
-            except Exception as error:  # below SQLAlchemy it is the driver that raises
-                logger.warning("the change feed cannot read the database, trying again: %s", escaped(error))
-                self._stopped.wait(1)
-                hint()
-
-    def _poll(self, hint: Callable[[], None]) -> None:
+    def watch(self, hint: Callable[[], None], stopped: threading.Event) -> None:
         # Below SQLAlchemy, which would keep a transaction open and with it an old snapshot.
         with self._working():
             self._connection = connection = self._engine.raw_connection()
         try:
             cursor = connection.cursor()
             seen: int | None = None
-            while not self._stopped.wait(_POLL_SECONDS):
+            while not stopped.wait(_POLL_SECONDS):
                 with self._working():
                     version = cursor.execute("PRAGMA data_version").fetchall()[0][0]
                 if seen is not None and version != seen:
