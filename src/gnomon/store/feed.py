@@ -18,8 +18,9 @@ class Watch(Protocol):
     """How one kind of database is watched."""
 
     def watch(self, hint: Callable[[], None], stopped: threading.Event) -> None:
-        """Call ``hint`` whenever others may have changed something, until ``stopped`` is set. Raises whatever the
-        driver does when the database goes away."""
+        """Until ``stopped`` is set, call ``hint`` whenever others may have changed something, and first of all when
+        watching has begun: what happened before, nobody told. Raises whatever the driver does when the database goes
+        away."""
 
 
 class Feed:
@@ -31,8 +32,8 @@ class Feed:
         self._thread: threading.Thread | None = None
 
     def start(self, hint: Callable[[], None]) -> None:
-        """Call ``hint`` (from the feed's thread) whenever others may have changed something, and after the database was
-        lost: what happened meanwhile, nobody told."""
+        """Call ``hint`` (from the feed's thread) once it watches, whenever others may have changed something, and once
+        it watches again after the database was lost."""
         self._stopped.clear()
         self._thread = threading.Thread(target=self._run, args=(hint,), name="gnomon-feed", daemon=True)
         self._thread.start()
@@ -51,4 +52,3 @@ class Feed:
             except Exception as error:  # below SQLAlchemy it is the driver that raises
                 logger.warning("the change feed cannot read the database, trying again: %s", escaped(error))
                 self._stopped.wait(_TRY_AGAIN_SECONDS)
-                hint()

@@ -152,8 +152,7 @@ class PostgresqlDialect:
 
 
 class NotificationWatch:
-    """LISTENs on a connection of its own. What was notified while it was cut off is lost, so each connection begins
-    with a hint to read everything again."""
+    """LISTENs on a connection of its own. What is notified while it is cut off is lost."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -186,12 +186,13 @@ class DataVersionWatch:
         try:
             cursor = connection.cursor()
             seen: int | None = None
-            while not stopped.wait(_POLL_SECONDS):
+            while not stopped.is_set():
                 with self._working():
                     version = cursor.execute("PRAGMA data_version").fetchall()[0][0]
-                if seen is not None and version != seen:
+                if version != seen:
                     hint()
                 seen = version
+                stopped.wait(_POLL_SECONDS)
         finally:
             with self._working():
                 self._connection = None
