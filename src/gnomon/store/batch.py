@@ -84,6 +84,5 @@ def _write(session: Session, writes: list[tuple[str, Mapping[str, Any]]]) -> Non
     by_statement: dict[str, list[Mapping[str, Any]]] = {}
     for statement, parameters in writes:
         by_statement.setdefault(statement, []).append(parameters)
-    for statement, rows in by_statement.items():
-        if session.execute_many(statement, rows) != len(rows):
-            raise StoreUnavailable("a row was not as it was read, though it was locked; nothing was changed")
+    if session.execute_all(by_statement) != [len(rows) for rows in by_statement.values()]:
+        raise StoreUnavailable("a row was not as it was read, though it was locked; nothing was changed")

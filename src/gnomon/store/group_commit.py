@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Any, TypeVar
 
 from gnomon.errors import StoreUnavailable
@@ -126,33 +127,32 @@ class GroupCommit:
             work.value = work.work()
 
     def _together(self, group: list[_Work]) -> None:
-        is_written = False
+        stage = _Stage.BEGINS
         try:
             with self._database.transaction(self._name) as session:
-                session.batch = self._read_ahead_unless_locked([work.key for work in group])
+                stage = _Stage.READS
+                session.batch = self._read_ahead([work.key for work in group])
+                stage = _Stage.WRITES
                 for work in group:
                     work.carry_out(self._database)
                 session.settle()
-                is_written = True
-        except StoreUnavailable:
-            raise
-        except Exception:
-            if is_written:
+                stage = _Stage.COMMITS
+        except Exception as error:
+            # Somebody else keeps one of the rows locked, or the database refuses something that one of them says: no
+            # reason that the others should fail, and nobody knows which it is.
+            is_of_one = stage is _Stage.READS or (stage is _Stage.WRITES and not isinstance(error, StoreUnavailable))
+            if not is_of_one:
                 raise
-            # The database refuses something that one of them says, and nobody knows which.
             for work in group:
                 work.error = None
                 self._carry_out([work])
 
-    def _read_ahead_unless_locked(self, keys: list[str]) -> Batch | None:
-        """A row that somebody else keeps locked is no reason that the others of the group should fail."""
-        try:
-            with self._database.savepoint():
-                return self._read_ahead(keys)
-        except StoreUnavailable:
-            if self._database.is_broken:
-                raise
-            return None
+
+class _Stage(Enum):
+    BEGINS = auto()
+    READS = auto()
+    WRITES = auto()
+    COMMITS = auto()
 
 
 class _Work:

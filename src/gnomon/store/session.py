@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -62,6 +63,20 @@ class Session:
         """Execute a statement once for each of many sets of parameters. Returns how many rows it touched."""
         return self.execute_as_written(_pyformat(statement) if self._pyformat else statement, rows, many=True)
 
+    def execute_all(self, statements: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[int]:
+        """As ``execute_many``, several statements; a server is asked all of them before it is waited for. Returns how
+        many rows each touched."""
+        if self.batch is not None:
+            self.settle()
+        cursors = [self._pooled.cursor() for _ in statements]
+        with self._pipeline():
+            for cursor, (statement, rows) in zip(cursors, statements.items(), strict=True):
+                cursor.executemany(_pyformat(statement) if self._pyformat else statement, rows)
+        touched = [int(cursor.rowcount) for cursor in cursors]
+        for cursor in cursors:
+            cursor.close()
+        return touched
+
     def execute_as_written(self, statement: str, parameters: Any, *, many: bool = False) -> int:
         """Execute a statement in the driver's own parameter style. Returns how many rows it touched."""
         if self.batch is not None:
@@ -86,6 +101,11 @@ class Session:
         except BaseException:
             self.is_broken = True
             raise
+
+    def _pipeline(self) -> AbstractContextManager[Any]:
+        driver: Any = self._pooled.driver_connection
+        pipeline: AbstractContextManager[Any] = driver.pipeline() if self._pyformat else nullcontext()
+        return pipeline
 
 
 class Result:
