@@ -6,10 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager, ExitStack
-from datetime import UTC, datetime
+from contextlib import ExitStack
+from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from apscheduler.events import (
     EVENT_JOB_ERROR,
@@ -22,31 +21,22 @@ from apscheduler.events import (
 )
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job
-from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers import SchedulerAlreadyRunningError
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.date import DateTrigger
-from apscheduler.util import undefined
 
 from gnomon.domain.run import RunState
-from gnomon.domain.schedule import JobRow, Schedule
-from gnomon.domain.triggers import KINDS, build, ensure_fires, next_fire
-from gnomon.engine import exceptions
-from gnomon.engine.apscheduler_private import AdaptedScheduler, new_job, schedule_of
 from gnomon.engine.cancellations import Cancellations
 from gnomon.engine.claims import Claimed, Claims, NextTimes
 from gnomon.engine.job_store import JobStore
 from gnomon.engine.leases import Lease
-from gnomon.engine.overdue import pass_over, settle
 from gnomon.engine.recorder import Recorder
+from gnomon.engine.stored_jobs import ALIAS, StoredJobs
 from gnomon.engine.upkeep import Upkeep
-from gnomon.errors import ChangeRefused, GnomonError, InvalidInput, StoreError
+from gnomon.errors import GnomonError, StoreError
 from gnomon.executors.contract import Execution, Executor, Outcome
 from gnomon.settings import Settings
 
 logger = logging.getLogger("gnomon.engine")
 
-_ALIAS = "default"
 #: While so many claims wait for room, no more are made: other nodes may have room.
 _MOST_BATCHES_WAITING = 4
 _ROOM_SECONDS = 0.02
@@ -76,29 +66,24 @@ class _NoExecutor(BaseExecutor):  # type: ignore[misc]
         raise NotImplementedError
 
 
-class Engine(AdaptedScheduler):
+class Engine(StoredJobs):
     """Fires what stands in the store, once for each due time, beside any number of others.
 
     APScheduler's own methods work, started or not: ``add_job``, ``modify_job``, ``reschedule_job``, ``pause_job``,
-    ``resume_job``, ``remove_job``, ``get_job(s)``, listeners. They differ where APScheduler loses something: a
-    rescheduled job that was paused stays paused, one whose trigger is exhausted is kept, next run times are counted
-    from now and never in the past.
+    ``resume_job``, ``remove_job``, ``get_job(s)``, listeners; see ``StoredJobs``.
     """
 
     def __init__(
         self, job_store: JobStore, executors: Mapping[str, Executor], settings: Settings, *, timezone: Any
     ) -> None:
-        self.job_store = job_store
         self.executor_names = frozenset(executors)
-        self._store = job_store.store
         self._settings = settings
         super().__init__(
+            job_store,
             timezone=timezone,
-            jobstores={_ALIAS: job_store},
-            executors={_ALIAS: _NoExecutor()},
+            executors={ALIAS: _NoExecutor()},
             job_defaults={"misfire_grace_time": 3600, "coalesce": True, "max_instances": 1},
         )
-        job_store._scheduler, job_store._alias = self, _ALIAS
         self.claims = Claims(self._store, job_store.decode, job_store.codec, job_store.functions)
         self.recorder = Recorder(self._store, executors, self._on_finished)
         self.lease = Lease(
@@ -279,9 +264,9 @@ class Engine(AdaptedScheduler):
             if code is None or not self.has_listener(code):
                 continue
             if code == EVENT_JOB_MISSED:
-                self.tell(JobExecutionEvent(code, planned.job_id, _ALIAS, planned.scheduled_at))
+                self.tell(JobExecutionEvent(code, planned.job_id, ALIAS, planned.scheduled_at))
             else:
-                self.tell(JobSubmissionEvent(code, planned.job_id, _ALIAS, [planned.scheduled_at]))
+                self.tell(JobSubmissionEvent(code, planned.job_id, ALIAS, [planned.scheduled_at]))
 
     def _on_finished(self, execution: Execution, outcome: Outcome) -> None:
         code = EVENT_JOB_EXECUTED if outcome.state is RunState.SUCCEEDED else EVENT_JOB_ERROR
@@ -290,205 +275,10 @@ class Engine(AdaptedScheduler):
                 JobExecutionEvent(
                     code,
                     execution.job_id,
-                    _ALIAS,
+                    ALIAS,
                     execution.scheduled_at,
                     retval=outcome.result,
                     exception=outcome.exception,
                     traceback=outcome.error,
                 )
             )
-
-    # -- APScheduler's own methods
-
-    def writing(self) -> AbstractContextManager[Any]:
-        """The transaction that a change is made in; joins the one that is open."""
-        return self._store.database.transaction("change")
-
-    def after_commit(self, callback: Any) -> None:
-        """Call back when the open transaction has committed."""
-        self._store.database.after_commit(callback)
-
-    def add_jobstore(self, jobstore: Any, alias: str = _ALIAS, **options: Any) -> None:
-        """Gnomon has one store; others would have schedules that no page shows."""
-        if not isinstance(jobstore, JobStore):
-            raise InvalidInput("jobstore", jobstore, "the engine has its one store; give its URL to Scheduler(...)")
-        super().add_jobstore(jobstore, alias, **options)
-
-    def add_job(
-        self,
-        func: Any,
-        trigger: Any = None,
-        args: Any = None,
-        kwargs: Any = None,
-        id: str | None = None,
-        name: str | None = None,
-        misfire_grace_time: Any = undefined,
-        coalesce: Any = undefined,
-        max_instances: Any = undefined,
-        next_run_time: Any = undefined,
-        jobstore: str = _ALIAS,
-        executor: str = _ALIAS,
-        replace_existing: bool = False,
-        **trigger_args: Any,
-    ) -> Job:
-        """APScheduler's ``add_job``, carried out at once, started or not."""
-        given = {"misfire_grace_time": misfire_grace_time, "coalesce": coalesce, "max_instances": max_instances}
-        policies = {**self.job_defaults(), **{k: v for k, v in given.items() if v is not undefined}}
-        made = self._create_trigger(trigger, trigger_args)
-        if next_run_time is undefined:
-            # Without a trigger, or with a date that has passed, APScheduler means "at once".
-            is_past = isinstance(made, DateTrigger) and made.run_date <= self._now()
-            next_run_time = made.run_date if is_past else self._first_fire(made)
-        attributes: dict[str, Any] = {"name": name} if name else {}
-        job = new_job(
-            self,
-            job_id=id or uuid4().hex,
-            trigger=made,
-            executor=executor,
-            func=func,
-            args=tuple(args or ()),
-            kwargs=dict(kwargs or {}),
-            next_run_time=next_run_time,
-            **policies,
-            **attributes,
-        )
-        with self.writing():
-            self.store_job(job, jobstore, replace_existing)
-        return job
-
-    def add_schedule(self, schedule: Schedule, next_run_time: datetime | None) -> JobRow | None:
-        """Store a job whose code need not be here; ``None`` if the id exists."""
-        with self.writing():
-            row = self.job_store.add_schedule(schedule, next_run_time)
-            if row is not None:
-                self.tell_added(schedule.job_id, _ALIAS)
-            return row
-
-    def restore(self, row: JobRow) -> bool:
-        """Store a row as it was, byte for byte, whatever it holds; ``False`` if the id exists."""
-        with self.writing():
-            is_stored = self._store.schedules.restore(row)
-            if is_stored:
-                self.tell_added(row.id, _ALIAS)
-            return is_stored
-
-    def pass_over(self, job_id: str) -> None:
-        """A job goes: what was due and nobody has claimed will not run, and a line says so."""
-        with self.writing():
-            job = self.job_store.lookup_job(job_id)
-            if job is not None:
-                pass_over(self._store, job_id, job.trigger, job.next_run_time, self._now())
-
-    def replace_arguments(self, job_id: str, kwargs: Mapping[str, Any]) -> Job:
-        """Give a job other keyword arguments. Its code need not be here: nothing is checked against it."""
-        with self.writing():
-            job, alias = self.find_job(job_id, None)
-            job.kwargs = dict(kwargs)
-            return self.write_back(job, alias, {})
-
-    def modify_job(self, job_id: str, jobstore: str | None = None, **changes: Any) -> Job:
-        """APScheduler's ``modify_job``; a new trigger without a next run time gets one.
-
-        Times that were due and had not been claimed yet are passed over, each with a line in the ledger.
-        """
-        with self.writing():
-            job, alias = self.find_job(job_id, jobstore)
-            if "trigger" in changes or "next_run_time" in changes:
-                pass_over(self._store, job.id, job.trigger, job.next_run_time, self._now())
-            if "trigger" in changes and "next_run_time" not in changes:
-                first = self._first_fire(changes["trigger"])
-                changes["next_run_time"] = None if self._is_paused(job) else first
-            changed = self.write_back(job, alias, changes)
-            if "trigger" in changes or "next_run_time" in changes:
-                self._keep_exceptions(changed)
-            return changed
-
-    def settle_before(self, job_id: str, until: datetime, *, rerun_lost: bool) -> None:
-        """The time of a job's schedule was over at ``until``, which has passed: queue what was due before that and
-        nobody has claimed, and nothing that would have come after."""
-        with self.writing():
-            job, alias = self.find_job(job_id, None)
-            now = self._now()
-            if job.next_run_time is None or job.next_run_time > now:
-                return
-            if job.next_run_time < until:
-                settle(self._store, schedule_of(job), job.next_run_time, until, now, rerun=rerun_lost)
-            following = next_fire(job.trigger, previous=None, now=now)
-            self.write_back(job, alias, {"next_run_time": following})
-
-    def keep_exceptions(self, job_id: str) -> None:
-        """Another program wrote a job's row: exceptions for times that are no due times any more are dropped."""
-        with self.writing():
-            self._keep_exceptions(self.find_job(job_id, None)[0])
-
-    def reschedule_job(self, job_id: str, jobstore: str | None = None, trigger: Any = None, **trigger_args: Any) -> Job:
-        """Give a job another trigger. The next run is counted from now; a paused job stays paused.
-
-        Raises ``InvalidTrigger`` if the trigger would not fire within five years.
-        """
-        made = self._create_trigger(trigger, trigger_args)
-        with self.writing():
-            row = self._store.schedules.lock(job_id) if jobstore in (None, _ALIAS) else None
-            job = None if row is None else self.job_store.job_of(row)
-            if job is None:
-                raise JobLookupError(job_id)
-            now = self._now()
-            pass_over(self._store, job_id, job.trigger, job.next_run_time, now)
-            first = ensure_fires(made, now=now)
-            self.job_store.reschedule(job, made, None if self._is_paused(job) else first)
-            self.tell_modified(job_id, _ALIAS)
-            exceptions.keep_what_still_holds(self._store, job_id, made, job.next_run_time, now)
-            return job
-
-    def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
-        """Do not fire a job until it is resumed."""
-        return self.modify_job(job_id, jobstore, next_run_time=None)
-
-    def resume_job(self, job_id: str, jobstore: str | None = None) -> Job:
-        """Fire a paused job again, counted from now. Raises ``ChangeRefused`` if its trigger has no time left."""
-        with self.writing():
-            job, alias = self.find_job(job_id, jobstore)
-            following = next_fire(job.trigger, previous=None, now=self._now())
-            if following is None:
-                raise ChangeRefused(f"job {job_id!r} has no time left to run at; give it another schedule")
-            resumed = self.write_back(job, alias, {"next_run_time": following})
-            self._keep_exceptions(resumed)
-            return resumed
-
-    def remove_all_jobs(self, jobstore: str | None = None) -> None:
-        """Remove the rows of all jobs. Their runs stay in the ledger."""
-        with self.writing():
-            super().remove_all_jobs(jobstore)
-            exceptions.forget_removed(self._store, None, self._now())
-
-    def remove_job(self, job_id: str, jobstore: str | None = None) -> None:
-        """Remove a job's row. Its runs stay in the ledger."""
-        with self.writing():
-            super().remove_job(job_id, jobstore)
-            exceptions.forget_removed(self._store, [job_id], self._now())
-
-    def get_job(self, job_id: str, jobstore: str | None = None) -> Job | None:
-        """The job of this id, or ``None``."""
-        return self.job_store.lookup_job(job_id)
-
-    def get_jobs(self, jobstore: str | None = None, pending: Any = None) -> list[Job]:
-        """Every stored job whose row decodes."""
-        return self.job_store.get_all_jobs()
-
-    def _keep_exceptions(self, job: Job) -> None:
-        exceptions.keep_what_still_holds(self._store, job.id, job.trigger, job.next_run_time, self._now())
-
-    def _create_trigger(self, trigger: Any, trigger_args: dict[str, Any]) -> BaseTrigger:
-        if isinstance(trigger, str) and trigger in KINDS:
-            return build(trigger, trigger_args, timezone=self.timezone, now=self._store.database.local_now())
-        return super()._create_trigger(trigger, trigger_args)
-
-    def _first_fire(self, trigger: BaseTrigger) -> datetime:
-        return ensure_fires(trigger, now=self._now())
-
-    def _is_paused(self, job: Job) -> bool:
-        """Without a next run time, and with one to come if it were resumed."""
-        return job.next_run_time is None and next_fire(job.trigger, previous=None, now=self._now()) is not None
-
-    def _now(self) -> datetime:
-        return self._store.database.now().astimezone(UTC)
