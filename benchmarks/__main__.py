@@ -18,13 +18,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import burst, listing, start, update
+from benchmarks import burst, listing, page, start, update
 from benchmarks.harness import Databases, Measurement, Result, Sizes, Spread, StepFailed, measure, once
 from benchmarks.workload import APSCHEDULER_SETTINGS, GNOMON_SETTINGS
 from tests.servers.postgresql import PostgresqlServer, PostgresqlUnavailable
 
 _MEASUREMENTS: dict[str, Measurement] = {
-    module.MEASUREMENT.name: module.MEASUREMENT for module in (burst, listing, update, start)
+    module.MEASUREMENT.name: module.MEASUREMENT for module in (burst, listing, update, start, page)
 }
 
 
@@ -38,6 +38,7 @@ def main() -> None:
         changes=asked.changes,
         peer_changes=max(asked.changes // 4, asked.writers),
         writers=asked.writers,
+        page_jobs=asked.page_jobs,
     )
     surroundings = _surroundings(asked.directory)
     print("\n".join(f"{key}: {value}" for key, value in surroundings.items()))
@@ -66,7 +67,7 @@ def _profile(path: Path, databases: Databases, sizes: Sizes, limit: float) -> No
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Gnomon and APScheduler 3, side by side.")
     parser.add_argument(
-        "measurements", nargs="*", default=["all"], metavar="MEASUREMENT", help="burst, listing, update, start, or all"
+        "measurements", nargs="*", default=["all"], metavar="MEASUREMENT", help=f"{', '.join(_MEASUREMENTS)}, or all"
     )
     parser.add_argument("--store", choices=["sqlite", "postgresql", "both"], default="sqlite")
     parser.add_argument("--jobs", type=int, default=10_000, help="jobs in the store (10000)")
@@ -75,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--changes", type=int, default=2000, help="changes in 'update' (2000; APScheduler a fourth)")
     parser.add_argument("--writers", type=int, default=8, help="threads in 'update' (8)")
+    parser.add_argument("--page-jobs", type=int, default=100_000, help="jobs in the store in 'page' (100000)")
     parser.add_argument("--repeat", type=int, default=3, help="repetitions of each side, by turns (3)")
     parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a step is ended (300)")
     parser.add_argument("--directory", type=Path, help="where SQLite files are made; on a disk, not in memory")
@@ -84,7 +86,7 @@ def _arguments() -> argparse.Namespace:
     unknown = set(asked.measurements) - {*_MEASUREMENTS, "all"}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(_MEASUREMENTS)}, and all")
-    if min(asked.jobs, asked.repeat, asked.writers) < 1 or asked.changes < asked.writers:
+    if min(asked.jobs, asked.page_jobs, asked.repeat, asked.writers) < 1 or asked.changes < asked.writers:
         parser.error("give numbers above 0, and a change for each writer")
     return asked
 
@@ -136,6 +138,9 @@ def _tell(what: str) -> None:
 def _show(result: Result) -> None:
     measurement = result.measurement
     print(f"\n{measurement.name} on {result.store}: {measurement.title}")
+    if measurement.apscheduler is None:
+        _show_alone(result)
+        return
     print(f"  {'':46}{'Gnomon':>28}{'APScheduler':>28}{'ratio':>9}{'target':>8}")
     for figure in measurement.figures:
         ours, peers = (side.get(figure.key) for side in (result.gnomon, result.apscheduler))
@@ -146,6 +151,15 @@ def _show(result: Result) -> None:
             f"  {figure.words:46}{_shown(ours, figure.unit):>28}{_shown(peers, figure.unit):>28}"
             f"{'' if ratio is None else f'{ratio:.1f}×':>9}{'' if target is None else f'{target:g}×':>8}"
         )
+    sys.stdout.flush()
+
+
+def _show_alone(result: Result) -> None:
+    """Where there is no other side: beside the most that may be."""
+    print(f"  {'':46}{'Gnomon':>28}{'at most':>12}")
+    for figure in result.measurement.figures:
+        most = "" if figure.at_most is None else f"{figure.at_most:g} {figure.unit}"
+        print(f"  {figure.words:46}{_shown(result.gnomon.get(figure.key), figure.unit):>28}{most:>12}")
     sys.stdout.flush()
 
 
@@ -179,6 +193,7 @@ def _as_json(surroundings: dict[str, str], sizes: Sizes, results: list[Result]) 
                         "apscheduler": _spread(result.apscheduler.get(figure.key)),
                         "ratio": result.ratio(figure),
                         "target": figure.target(result.store),
+                        "at_most": figure.at_most,
                     }
                     for figure in result.measurement.figures
                 ],

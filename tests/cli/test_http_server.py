@@ -41,6 +41,30 @@ def served(application: Any) -> Iterator[int]:
             thread.join(timeout=30)
 
 
+def test_an_answer_in_two_parts_is_not_held_back() -> None:
+    """Headers and content are sent one after the other: what waits for the first to be acknowledged waits for 40 ms."""
+    accepted: list[asyncio.Transport] = []
+
+    class Protocol(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            accepted.append(transport)
+
+    async def accept() -> bool:
+        with listening(place("127.0.0.1", 0)) as listener:
+            async with await asyncio.get_running_loop().create_server(Protocol, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                while not accepted:
+                    await asyncio.sleep(0)
+                there = accepted[0].get_extra_info("socket")
+                is_sent_at_once = bool(there.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                writer.close()
+                accepted[0].close()
+                return is_sent_at_once
+
+    assert asyncio.run(accept())
+
+
 @pytest.fixture
 def scheduler(store: str) -> Iterator[Scheduler]:
     scheduler = Scheduler(store)

@@ -81,7 +81,8 @@ def refuse_strangers(place: Place, scheduler: Scheduler) -> None:
 def listening(place: Place) -> Iterator[socket.socket]:
     """A socket, taken before anything is started. Raises ``GnomonError`` if that cannot be."""
     family = socket.AF_INET6 if place.address.version == 6 else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named: only then asyncio lets connections send at once, instead of 40 ms later.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

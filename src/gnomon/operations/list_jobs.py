@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from gnomon.domain.schedule import DeclaredRow
 from gnomon.errors import InvalidInput
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict, read_rows
+from gnomon.operations.read import JobDict, may_match, read_rows
 
 MOST = 1000
 STATES = ("active", "paused", "finished", "orphaned", "quarantined")
@@ -87,13 +87,14 @@ def list_jobs(context: Context, query: JobQuery) -> JobsPage:
             rows = read(position, _ROWS if query.search or query.states or query.sources else query.limit)
             if not rows:
                 return JobsPage(jobs, None)
-            for row, job in zip(rows, read_rows(context, rows), strict=True):
-                position = Position(row.next_run_time, row.id)
+            likely = [row for row in rows if may_match(context, row, query.search)] if query.search else rows
+            for row, job in zip(likely, read_rows(context, likely), strict=True):
                 if query.takes(job):
                     jobs.append(job)
                     if len(jobs) == query.limit:
-                        return JobsPage(jobs, position)
+                        return JobsPage(jobs, Position(row.next_run_time, row.id))
             looked_at += len(rows)
+            position = Position(rows[-1].next_run_time, rows[-1].id)
     return JobsPage(jobs, position)
 
 

@@ -56,7 +56,7 @@ class OutsideWatch:
                 new.append(row)
             in_order[row.id] = seen
         noticed = []
-        for row, job in zip(new, read_rows(self._context, new) if new else [], strict=True):
+        for row, job in zip(new, read_rows(self._context, new), strict=True):
             if job["token"] is not None and job["token"] != row.token and self._notice(row.id):
                 noticed.append(row.id)
         return noticed

@@ -140,7 +140,29 @@ def runnable(context: Context) -> Runnable | None:
 
 def read_rows(context: Context, rows: list[DeclaredRow]) -> list[JobDict]:
     """The jobs of rows that were read already."""
-    return _read(context, rows, [row.id for row in rows])
+    return _read(context, rows, [row.id for row in rows]) if rows else []
+
+
+def may_match(context: Context, row: DeclaredRow, search: str) -> bool:
+    """Whether a text may stand in what people read of a row's job; ``False`` is certain. For passing over rows without
+    making their dicts."""
+    texts = _texts(context.decode, row.row, row.base)
+    return texts is None or search.lower() in texts
+
+
+@lru_cache(maxsize=20_000)
+def _texts(decode: Callable[[JobRow], StoredJob], row: JobRow, declared: str | None) -> str | None:
+    """Id, name, description and words as the job's dict has them; ``None`` where that depends on more than the stored
+    bytes. A pure function of these, like ``_standing``."""
+    try:
+        schedule = decode(row).schedule
+    except RowRefused:
+        return None
+    described = _described(_Same(schedule.trigger))
+    if described.kind not in KINDS:
+        return None
+    description = declared_values(declared).get("description", "")
+    return "\0".join((schedule.job_id, schedule.name, description, described.words)).lower()
 
 
 def _read(context: Context, rows: list[DeclaredRow], job_ids: list[str] | None) -> list[JobDict]:

@@ -11,6 +11,9 @@ from gnomon.domain.node import Node
 from gnomon.domain.times import from_micros, to_micros
 from gnomon.store.database import Database
 
+#: Manifests that are remembered: nodes of one version share theirs.
+_MOST_READ = 8
+
 
 class Nodes:
     """Reads and writes of ``gnomon_nodes`` and ``gnomon_manifests``."""
@@ -18,6 +21,7 @@ class Nodes:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: tuple[frozenset[str], Manifest] | None = None
+        self._read: dict[str, Manifest] = {}
 
     def join(self, node: Node, manifest: Manifest) -> None:
         """A node is here, and has code for these jobs. Also when what it has code for has changed."""
@@ -112,20 +116,28 @@ class Nodes:
             return self._merged(frozenset(digests)) if digests else None
 
     def manifest_of(self, digest: str) -> Manifest:
-        """What a node's digest stands for; nothing where that is not known any more."""
+        """What a node's digest stands for; nothing where that is not known any more.
+
+        It is named by its digest, so what was read once stays true; and it may name a hundred thousand jobs.
+        """
+        known = self._read.get(digest)
+        if known is not None:
+            return known
         statement = "SELECT content FROM gnomon_manifests WHERE digest = :digest"
         with self._database.read() as session:
             content = session.execute(statement, {"digest": digest}).scalar()
-        return Manifest() if content is None else Manifest.from_json(content)
+        if content is None:
+            return Manifest()
+        manifest = Manifest.from_json(content)
+        if len(self._read) >= _MOST_READ:
+            self._read.clear()
+        self._read[digest] = manifest
+        return manifest
 
     def _merged(self, digests: frozenset[str]) -> Manifest:
-        """A set is named by its digest, so what was read once stays true."""
         if self._known is None or self._known[0] != digests:
-            dialect = self._database.dialect
-            statement = f"SELECT content FROM gnomon_manifests WHERE {dialect.among('digest', 'digests', 'text')}"
-            with self._database.read() as session:
-                contents = session.execute(statement, {"digests": dialect.array(sorted(digests))}).scalars()
-            self._known = (digests, Manifest().merged(Manifest.from_json(content) for content in contents))
+            manifests = [self.manifest_of(digest) for digest in sorted(digests)]
+            self._known = (digests, manifests[0] if len(manifests) == 1 else Manifest().merged(manifests))
         return self._known[1]
 
     def forget(self, *, before: datetime) -> None:

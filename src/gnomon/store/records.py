@@ -103,6 +103,12 @@ class Records:
                 )
         return found
 
+    def overridden(self, *, limit: int) -> list[str]:
+        """The first jobs with an override, by id."""
+        statement = "SELECT DISTINCT job_id FROM gnomon_overrides ORDER BY job_id LIMIT :limit"
+        with self._database.read() as session:
+            return list(session.execute(statement, {"limit": limit}).scalars())
+
     def override(self, override: Override) -> None:
         """Set one field's override, in place of an earlier one."""
         statement = (

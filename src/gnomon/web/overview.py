@@ -50,7 +50,7 @@ def router(pages: Pages) -> APIRouter:
         now = scheduler.store.database.now()
         found = _soonest(scheduler)
         jobs = [job for job in found.jobs if job["state"] == "active" and job["next_run_time"]]
-        nodes, wrong = ledger.nodes(scheduler), ledger.trouble(scheduler, now)
+        nodes, wrong = ledger.nodes(scheduler), ledger.trouble(scheduler, now, with_run=_MOST_LISTED)
         differing = deviations(found.jobs, now)
         overdue = [job for job in jobs if datetime.fromisoformat(job["next_run_time"]) < now - _OVERDUE]
         return pages.answer(
@@ -88,7 +88,8 @@ def _soonest(scheduler: Scheduler) -> _Found:
     if page.next is None:
         return _Found(page.jobs, is_all=True)
     known = {job["id"] for job in page.jobs}
-    overridden = [job_id for job_id in sorted(scheduler.store.records.overrides()) if job_id not in known]
+    first = scheduler.store.records.overridden(limit=_MOST_JOBS + _MOST_OVERRIDDEN)
+    overridden = [job_id for job_id in first if job_id not in known]
     others = []
     for job_id in overridden[:_MOST_OVERRIDDEN]:
         with suppress(JobNotFound):
