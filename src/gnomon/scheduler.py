@@ -387,14 +387,16 @@ class Scheduler:
         name: str | None = None,
         description: str | None = None,
         enabled: bool = True,
+        calendar: str | None = None,
         author: Author | None = None,
         **trigger_args: Any,
     ) -> dict[str, Any]:
         """Add a job that runs a task with these arguments, and return it. It is stored at once, also by a process that
         was not started and has no code: then a node has to have told of the task.
 
-        ``kwargs`` are plain JSON, checked against the task's signature. What the job is added as is its default, which
-        ``revert_job`` returns to; no start removes or changes it. ``remove_job`` does.
+        ``kwargs`` are plain JSON, checked against the task's signature. ``calendar`` names one that there is: its
+        dates are left out. What the job is added as is its default, which ``revert_job`` returns to; no start removes
+        or changes it. ``remove_job`` does.
 
         Raises ``TaskNotFound``, ``JobExists``, ``InvalidInput`` naming the argument (``kwargs.tenant``),
         ``InvalidTrigger``, ``ChangeRefused`` or ``StoreError``; then nothing has changed.
@@ -408,6 +410,7 @@ class Scheduler:
             name=name,
             description=description,
             enabled=enabled,
+            calendar=calendar,
         )
         return add_job.add_job(self._context, addition, author or Author())
 

@@ -525,6 +525,9 @@ class TestTasks:
             ({"id": "a/b"}, "id"),
             ({"trigger": "cron", "trigger_args": {"hour": 99}}, "hour"),
             ({"func": "os:system"}, "func"),
+            ({"calendar": "no-such"}, "calendar"),
+            ({"calendar": "x" * 65}, "calendar"),
+            ({"calendar": 5}, "calendar"),
         ],
     )
     def test_what_does_not_fit_is_named(self, client: TestClient, bad: Any, field: str) -> None:
@@ -532,6 +535,15 @@ class TestTasks:
         assert answer.status_code == 422, answer.text
         assert field in answer.json()["field"]
         assert client.get(f"{JOBS}/report-acme").status_code == 404
+
+    def test_a_job_is_added_with_a_calendar(self, scheduler: Scheduler, client: TestClient) -> None:
+        scheduler.set_calendar("closed", dates=[NOON.date()])
+        added = client.post(
+            JOBS, json={**self.NEW, "trigger": "cron", "trigger_args": {"hour": 15}, "calendar": "closed"}
+        )
+        assert (added.status_code, added.json()["calendar"]) == (201, "closed")
+        assert (added.json()["next_run_time"], added.json()["next_start"]) == (DUE, NEXT_DUE)
+        assert client.get("/api/scheduler/changes").json()["changes"][0]["after"]["calendar"] == "closed"
 
     def test_what_code_declares_is_not_removed(self, client: TestClient) -> None:
         refused = client.delete(JOB, headers=ANY)

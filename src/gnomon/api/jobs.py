@@ -62,6 +62,7 @@ def router(scheduler: Scheduler) -> APIRouter:
             name=body.name,
             description=body.description,
             enabled=body.enabled,
+            calendar=body.calendar,
             author=who.author(Origin.API, body.reason),
         )
         return job_answer(job, 201)

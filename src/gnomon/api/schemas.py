@@ -452,6 +452,7 @@ class NewJob(Because):
                     "trigger": "crontab",
                     "trigger_args": {"expression": "0 6 * * 1", "timezone": "Europe/Berlin"},
                     "kwargs": {"tenant": "acme"},
+                    "calendar": "de-holidays",
                 }
             ]
         }
@@ -465,6 +466,7 @@ class NewJob(Because):
     name: str | None = Field(default=None, min_length=1, max_length=191)
     description: str | None = Field(default=None, max_length=500)
     enabled: bool = True
+    calendar: str | None = Field(default=None, max_length=64, description="the calendar whose dates the job leaves out")
 
 
 class Task(_Answer):

@@ -114,6 +114,8 @@ def _whole_in_words(change: Change) -> str:
         parts.append(value_in_words("trigger", [side["trigger"], side["trigger_args"]]))
     if side.get("task") is not None:
         parts.append(f"{side['task']} {arguments_in_words(side['kwargs'])}")
+    if side.get("calendar") is not None:
+        parts.append(f"calendar {side['calendar']}")
     return ", ".join(parts)
 
 
