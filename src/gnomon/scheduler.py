@@ -437,14 +437,15 @@ class Scheduler:
         self.open()
         return tasks.list_tasks(self._context)
 
-    def pause_job(self, job_id: str, *, author: Author | None = None) -> bool:
-        """Do not fire a job until it is resumed. Raises ``JobNotFound``."""
-        self.change_job(job_id, enabled=False, author=author)
+    def pause_job(self, job_id: str, *, if_token: str | None = None, author: Author | None = None) -> bool:
+        """Do not fire a job until it is resumed. Raises ``JobNotFound``, ``StaleToken``."""
+        self.change_job(job_id, enabled=False, if_token=if_token, author=author)
         return True
 
-    def resume_job(self, job_id: str, *, author: Author | None = None) -> bool:
-        """Fire a paused job again, counted from now. Raises ``JobNotFound``, ``ChangeRefused`` if it has finished."""
-        self.change_job(job_id, enabled=True, author=author)
+    def resume_job(self, job_id: str, *, if_token: str | None = None, author: Author | None = None) -> bool:
+        """Fire a paused job again, counted from now. Raises ``JobNotFound``, ``StaleToken``, and ``ChangeRefused`` if
+        it has finished."""
+        self.change_job(job_id, enabled=True, if_token=if_token, author=author)
         return True
 
     def revert_job(
