@@ -644,23 +644,32 @@ class Scheduler:
         country: str | None = None,
         subdivision: str | None = None,
         dates: Iterable[Any] | Mapping[Any, str] | None = None,
+        if_token: str | None = None,
+        if_exists: bool | None = None,
         author: Author | None = None,
     ) -> dict[str, Any]:
         """Make a calendar, or make it anew; arguments as of ``calendar``. Returns it, with the ``jobs`` it affects.
 
-        The holidays of a country are worked out for ten years ahead, here and now. Raises ``InvalidInput``.
+        The holidays of a country are worked out for ten years ahead, here and now. ``if_token`` is the token of the
+        calendar that this was decided on; ``if_exists`` says whether there has to be one of the name (True), or none
+        (False). Raises ``InvalidInput``, and ``StaleCalendar`` where it is otherwise: then nothing has changed.
         """
         self.open()
         definition = _definition(country, subdivision, dates)
-        return calendars.set_calendar(self._context, name, definition, author or Author())
+        return calendars.set_calendar(
+            self._context, name, definition, author or Author(), if_token=if_token, if_exists=if_exists
+        )
 
-    def remove_calendar(self, name: str, *, force: bool = False, author: Author | None = None) -> list[str]:
+    def remove_calendar(
+        self, name: str, *, force: bool = False, if_token: str | None = None, author: Author | None = None
+    ) -> list[str]:
         """Remove a calendar; return the ids of the jobs that name it, which do not fire without it.
 
-        Raises ``CalendarNotFound``, and ``ChangeRefused`` where jobs name it, unless ``force``.
+        ``if_token`` is the token of the calendar that this was decided on. Raises ``CalendarNotFound``,
+        ``StaleCalendar``, and ``ChangeRefused`` where jobs name it, unless ``force``.
         """
         self.open()
-        return calendars.remove_calendar(self._context, name, author or Author(), force=force)
+        return calendars.remove_calendar(self._context, name, author or Author(), force=force, if_token=if_token)
 
     def closeup(self, job_id: str, *, count: int = 5) -> Closeup:
         """One stored job, its next fire times, and all that the code declares of it. Raises ``JobNotFound``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from gnomon import DEFAULT, Scheduler
 from gnomon.domain.change import Author, Origin
 from gnomon.domain.run import RunState
-from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput
+from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput, StaleCalendar
 from gnomon.operations import calendars
 from gnomon.testing import ManualEngine
 from tests.conformance.conftest import NOON
@@ -283,6 +284,97 @@ def test_each_change_of_a_calendar_is_a_line_of_the_audit_log_with_the_jobs_it_a
     assert (change.author.actor, change.author.reason) == ("mia", "as agreed")
     with pytest.raises(ChangeRefused, match="one of a calendar"):
         nightly.undo_change(change.id or 0)
+
+
+class TestTokens:
+    def test_the_token_changes_exactly_when_what_is_left_out_does(
+        self, nightly: Scheduler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def token() -> str:
+            found: str = nightly.get_calendar("inventory")["token"]
+            return found
+
+        first = token()
+        nightly.set_calendar("inventory", dates={TUESDAY: "counting", WEDNESDAY: ""}, author=Author("mia"))
+        nightly.change_job("job", calendar=None)
+        assert token() == first
+        seen = {first}
+        for given in ({TUESDAY: "", WEDNESDAY: ""}, {TUESDAY: "counting"}):
+            nightly.set_calendar("inventory", dates=given)
+            seen.add(token())
+        monkeypatch.setattr(calendars, "_YEARS_AHEAD", 0)
+        nightly.set_calendar("inventory", country="DE")
+        seen.add(token())
+        monkeypatch.undo()
+        assert calendars.extend(nightly._context) == ["inventory"]
+        seen.add(token())
+        assert len(seen) == 5
+        nightly.set_calendar("inventory", dates={TUESDAY: "counting", WEDNESDAY: ""})
+        assert token() == first
+
+    def test_who_sets_what_somebody_has_set_meanwhile_is_told_what_and_by_whom(self, nightly: Scheduler) -> None:
+        seen = nightly.get_calendar("inventory")["token"]
+        nightly.set_calendar("inventory", dates=[WEDNESDAY], if_token=seen, author=Author("mia"))
+        nightly.set_calendar("inventory", country="DE", dates=[WEDNESDAY], author=Author("bob"))
+        for act in (
+            lambda: nightly.set_calendar("inventory", dates=[TUESDAY], if_token=seen),
+            lambda: nightly.remove_calendar("inventory", force=True, if_token=seen),
+        ):
+            with pytest.raises(StaleCalendar, match="set by 'bob' since you looked at it") as raised:
+                act()
+            assert raised.value.differing == ("country", "dates")
+            assert raised.value.calendar == nightly.get_calendar("inventory")
+        assert [each.author.actor for each in nightly.changes("calendar/inventory")] == ["bob", "mia", "code"]
+
+    def test_what_was_removed_or_made_meanwhile_is_told_too(self, nightly: Scheduler) -> None:
+        seen = nightly.get_calendar("inventory")["token"]
+        nightly.remove_calendar("inventory", force=True, if_token=seen, author=Author("mia"))
+        with pytest.raises(StaleCalendar, match="removed by 'mia' since you looked at it") as raised:
+            nightly.set_calendar("inventory", dates=[TUESDAY], if_token=seen)
+        assert (raised.value.calendar, raised.value.differing) == (None, ("dates",))
+        with pytest.raises(StaleCalendar, match="there is no calendar 'inventory'"):
+            nightly.set_calendar("inventory", dates=[TUESDAY], if_exists=True)
+        nightly.set_calendar("inventory", dates=[TUESDAY], if_exists=False, author=Author("bob"))
+        with pytest.raises(StaleCalendar, match="set by 'bob' since you looked at it"):
+            nightly.set_calendar("inventory", dates=[WEDNESDAY], if_exists=False)
+        with pytest.raises(StaleCalendar) as raised:
+            nightly.set_calendar("inventory", dates=[WEDNESDAY], if_token="x")
+        assert raised.value.differing is None
+        assert list(nightly.get_calendar("inventory")["dates"]) == [TUESDAY]
+
+    @pytest.mark.parametrize("is_new", [True, False])
+    def test_of_many_operators_at_once_one_wins_and_the_others_are_told(
+        self, nightly: Scheduler, another_scheduler: Callable[..., Scheduler], is_new: bool
+    ) -> None:
+        """Each with connections of its own."""
+        name = "new" if is_new else "inventory"
+        expected = {"if_exists": False} if is_new else {"if_token": nightly.get_calendar(name)["token"]}
+        operators = [another_scheduler() for _ in range(4)]
+        told: list[str | StaleCalendar] = []
+        together = threading.Barrier(len(operators))
+
+        def act(number: int, scheduler: Scheduler) -> None:
+            scheduler.open()
+            together.wait()
+            author = Author(f"operator {number}")
+            try:
+                scheduler.set_calendar(name, dates=[f"2050-05-0{number + 1}"], author=author, **expected)
+                told.append(author.actor)
+            except StaleCalendar as error:
+                told.append(error)
+
+        threads = [threading.Thread(target=act, args=each) for each in enumerate(operators)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (winner,) = [each for each in told if isinstance(each, str)]
+        refused = [each for each in told if isinstance(each, StaleCalendar)]
+        stands = nightly.get_calendar(name)
+        assert len(refused) == len(operators) - 1
+        assert {str(each.calendar and each.calendar["actor"]) for each in refused} == {winner} == {stands["actor"]}
+        assert nightly.changes(f"calendar/{name}")[0].author.actor == winner
+        assert len(nightly.changes(f"calendar/{name}")) == (1 if is_new else 2)
 
 
 def test_an_unknown_calendar_is_said_to_be_unknown(scheduler: Scheduler) -> None:

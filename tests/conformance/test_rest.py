@@ -22,6 +22,7 @@ JOBS = "/api/scheduler/jobs"
 JOB = f"{JOBS}/job"
 ANY = {"If-Match": "*"}
 CALENDARS = "/api/scheduler/calendars"
+NEW = {"If-None-Match": "*"}
 #: The first two due times of the job.
 DUE, NEXT_DUE = ((NOON + timedelta(days=days)).replace(hour=15).isoformat() for days in (0, 1))
 
@@ -302,7 +303,7 @@ class TestCalendars:
     @pytest.fixture(autouse=True)
     def closed(self, client: TestClient) -> None:
         body = {"dates": {DUE[:10]: "moving"}, "reason": "the warehouse moves"}
-        assert client.put(self.CLOSED, json=body).status_code == 200
+        assert client.put(self.CLOSED, json=body, headers=NEW).status_code == 201
 
     def test_jobs_can_leave_out_its_dates(self, scheduler: Scheduler, client: TestClient) -> None:
         job = client.patch(JOB, json={"calendar": "closed"}, headers=seen(client)).json()
@@ -331,7 +332,9 @@ class TestCalendars:
         refused = client.patch(JOB, json={"calendar": "open"}, headers=ANY)
         assert (refused.status_code, refused.json()["field"]) == (422, "calendar")
         for answer in (
+            client.get(f"{CALENDARS}/open"),
             client.delete(f"{CALENDARS}/open"),
+            client.delete(f"{CALENDARS}/open", headers={"If-Match": '"3f2a"'}),
             client.post(f"{JOB}/preview", json={"calendar": "open"}),
             client.post(
                 "/api/scheduler/preview", json={"trigger": "cron", "trigger_args": {"hour": 1}, "calendar": "open"}
@@ -341,9 +344,10 @@ class TestCalendars:
 
     def test_one_that_jobs_name_is_removed_by_force_alone(self, client: TestClient) -> None:
         client.patch(JOB, json={"calendar": "closed"}, headers=ANY)
-        refused = client.delete(self.CLOSED)
+        refused = client.delete(self.CLOSED, headers=ANY)
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/change-refused")
-        assert client.delete(self.CLOSED, params={"force": True}).json() == {"name": "closed", "jobs": ["job"]}
+        removed = client.delete(self.CLOSED, params={"force": True}, headers=ANY)
+        assert removed.json() == {"name": "closed", "jobs": ["job"]}
         job = client.get(JOB).json()
         assert job["next_start"] is None
         assert "does not exist" in job["problem"]
@@ -363,18 +367,59 @@ class TestCalendars:
         ],
     )
     def test_what_makes_no_sense_is_named(self, client: TestClient, name: str, body: Any, field: str) -> None:
-        answer = client.put(f"{CALENDARS}/{name}", json=body)
+        answer = client.put(f"{CALENDARS}/{name}", json=body, headers=ANY)
         assert (answer.status_code, answer.json()["field"]) == (422, field)
 
     def test_what_was_done_to_one_is_in_the_log(self, scheduler: Scheduler, client: TestClient) -> None:
-        client.put(self.CLOSED, json={"dates": [DUE[:10], NEXT_DUE[:10]]})
-        client.delete(self.CLOSED, params={"reason": "nobody needs it"})
+        client.put(self.CLOSED, json={"dates": [DUE[:10], NEXT_DUE[:10]]}, headers=ANY)
+        client.delete(self.CLOSED, params={"reason": "nobody needs it"}, headers=ANY)
         changes = client.get("/api/scheduler/changes").json()["changes"]
         assert [each["action"] for each in changes] == ["remove calendar", "calendar", "calendar"]
         words = [change_in_words(each) for each in scheduler.changes()]
         assert words == ["removed, 2 dates", "1 date → 2 dates", "1 date"]
         answer = client.post(f"/api/scheduler/changes/{changes[0]['id']}/undo", headers=ANY)
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/change-refused")
+
+    def test_one_is_set_and_removed_only_as_it_was_seen(self, scheduler: Scheduler, client: TestClient) -> None:
+        seen = client.get(self.CLOSED)
+        assert (seen.status_code, seen.json()) == (200, client.get(CALENDARS).json()["calendars"][0])
+        assert seen.headers["ETag"] == f'"{seen.json()["token"]}"'
+        token = {"If-Match": seen.headers["ETag"]}
+        wanted = {"dates": [NEXT_DUE[:10]], "reason": "it moves later"}
+        for answer in (client.put(self.CLOSED, json=wanted), client.delete(self.CLOSED)):
+            assert (answer.status_code, answer.json()["type"]) == (428, "/problems/precondition-required")
+        first = client.put(self.CLOSED, json=wanted, headers=token)
+        assert (first.status_code, first.headers["ETag"] == client.get(self.CLOSED).headers["ETag"]) == (200, True)
+        for second in (
+            client.put(self.CLOSED, json={"dates": ["2050-05-05"]}, headers=token),
+            client.delete(self.CLOSED, headers=token),
+        ):
+            assert (second.status_code, second.json()["type"]) == (412, "/problems/stale-token")
+            assert second.json()["calendar"] == client.get(self.CLOSED).json()
+            assert second.json()["differing"] == ["dates"]
+            assert [change["reason"] for change in second.json()["changes"]] == ["it moves later"]
+        assert len(scheduler.changes("calendar/closed")) == 2
+        assert client.delete(self.CLOSED, headers={"If-Match": first.headers["ETag"]}).status_code == 200
+
+    def test_a_new_one_overwrites_nobodys_and_one_that_was_removed_is_not_made_again(self, client: TestClient) -> None:
+        wanted = {"dates": [NEXT_DUE[:10]]}
+        refused = client.put(self.CLOSED, json=wanted, headers=NEW)
+        assert (refused.status_code, refused.json()["calendar"]["reason"]) == (412, "the warehouse moves")
+        assert refused.json()["differing"] is None
+        token = {"If-Match": client.get(self.CLOSED).headers["ETag"]}
+        client.delete(self.CLOSED, params={"reason": "nobody needs it"}, headers=token)
+        for headers, reasons in ((token, ["nobody needs it"]), (ANY, None)):
+            gone = client.put(self.CLOSED, json=wanted, headers=headers)
+            assert (gone.status_code, gone.json()["calendar"]) == (412, None)
+            assert (gone.json()["changes"] and [each["reason"] for each in gone.json()["changes"]]) == reasons
+        assert client.get(self.CLOSED).status_code == 404
+
+    @pytest.mark.parametrize(
+        "headers", [{"If-None-Match": '"3f2a"'}, {**NEW, **ANY}, {"If-Match": "3f2a"}, {"If-Match": 'W/"3f2a"'}]
+    )
+    def test_what_is_no_condition_is_refused(self, client: TestClient, headers: dict[str, str]) -> None:
+        answer = client.put(self.CLOSED, json={"dates": [NEXT_DUE[:10]]}, headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-request")
 
     def test_a_preview_says_what_is_left_out(self, client: TestClient) -> None:
         found = client.post(f"{JOB}/preview", json={"calendar": "closed"}).json()
@@ -572,6 +617,6 @@ def test_what_is_answered_is_what_the_description_says(scheduler: Scheduler, cli
     assert set(schemas.ComingTime.model_fields) == set(found["coming"][0])
     skipped = client.post(f"{JOB}/skip", headers=ANY).json()
     assert set(schemas.TickException.model_fields) == set(skipped["exceptions"][0])
-    calendar = client.put(f"{CALENDARS}/closed", json={"dates": {"2050-03-09": "moving"}}).json()
+    calendar = client.put(f"{CALENDARS}/closed", json={"dates": {"2050-03-09": "moving"}}, headers=NEW).json()
     assert set(schemas.Calendar.model_fields) == set(calendar)
     assert set(schemas.CalendarDate.model_fields) == set(calendar["upcoming"][0])

@@ -24,6 +24,7 @@ from gnomon.errors import (
     NotAllowed,
     NotAuthenticated,
     RunNotFound,
+    StaleCalendar,
     StaleToken,
     StoreError,
     TaskNotFound,
@@ -46,6 +47,7 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (InvalidTrigger, 422, "invalid-trigger", "The trigger is not valid"),
     (InvalidInput, 422, "invalid-input", "A value is not allowed"),
     (StaleToken, 412, "stale-token", "Somebody else has changed the job"),
+    (StaleCalendar, 412, "stale-token", "Somebody else has changed the calendar"),
     (JobExists, 409, "job-exists", "There is a job of this id already"),
     (ChangeRefused, 409, "change-refused", "The job cannot be changed so"),
     (StoreError, 503, "store-unavailable", "The store does not answer"),
@@ -98,7 +100,7 @@ def _ours(_request: Request, error: Exception) -> Response:
             more: dict[str, Any] = {}
             if isinstance(error, InvalidInput):
                 more = {"field": error.field, "value": shown(error.value), "allowed": error.allowed}
-            elif isinstance(error, StaleToken):
+            elif isinstance(error, StaleToken | StaleCalendar):
                 more = _what_is_different(error)
             if status >= 500:
                 logger.warning("%s", error)
@@ -112,10 +114,11 @@ def _ours(_request: Request, error: Exception) -> Response:
     return problem(500, "internal", "Something went wrong in Gnomon", "the log of the server says more")
 
 
-def _what_is_different(error: StaleToken) -> dict[str, Any]:
-    """The job as it stands, and what was changed since the token that was sent (null: nobody knows that one)."""
+def _what_is_different(error: StaleToken | StaleCalendar) -> dict[str, Any]:
+    """What stands there, and what was changed since the token that was sent (null: nobody knows that one)."""
+    stands = {"job": error.job} if isinstance(error, StaleToken) else {"calendar": error.calendar}
     changes = None if error.changes is None else [change_dict(change) for change in error.changes]
-    return {"job": error.job, "differing": error.differing, "changes": changes}
+    return {**stands, "differing": error.differing, "changes": changes}
 
 
 def _invalid(_request: Request, error: Exception) -> Response:

@@ -324,6 +324,7 @@ class Calendar(_Answer):
     origin: Origin
     reason: str | None
     changed_at: datetime
+    token: str = Field(description="changes exactly when what it leaves out does; the `ETag`")
 
 
 class Calendars(_Answer):

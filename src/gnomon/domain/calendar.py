@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,14 @@ class StoredCalendar:
     declared: Definition | None
     author: Author
     changed_at: datetime
+
+    @property
+    def token(self) -> str:
+        """Digest of what the calendar is made from and of the dates that came of that: it changes exactly when one of
+        them does."""
+        dates, until = self.calendar.dates, self.calendar.until
+        told = [self.name, self.definition.to_json(), dates_text(dates), None if until is None else until.isoformat()]
+        return hashlib.blake2b(orjson.dumps(told), digest_size=12).hexdigest()
 
 
 class JobCalendar(NamedTuple):

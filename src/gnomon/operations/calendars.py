@@ -14,7 +14,7 @@ from typing import Any
 
 from gnomon.domain.calendar import Calendar, Definition, StoredCalendar, check_calendar_name
 from gnomon.domain.change import Author, Change, Origin
-from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput
+from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput, StaleCalendar
 from gnomon.operations.change import check_reason
 from gnomon.operations.change_key import new_key
 from gnomon.operations.holidays import holidays_of, is_installed
@@ -32,10 +32,20 @@ _SHOWN_DATES = 10
 _SHOWN_JOBS = 5
 
 
-def set_calendar(context: Context, name: str, definition: Definition, author: Author) -> dict[str, Any]:
+def set_calendar(
+    context: Context,
+    name: str,
+    definition: Definition,
+    author: Author,
+    *,
+    if_token: str | None = None,
+    if_exists: bool | None = None,
+) -> dict[str, Any]:
     """Make a calendar, or make it anew; return it. Jobs that name it leave out its dates from now on.
 
-    Raises ``InvalidInput`` for a name that can't be one, and a country or subdivision that nobody knows.
+    ``if_token`` is the token of the calendar that this was decided on, and ``if_exists`` whether there has to be one,
+    or none (``None``: either). Raises ``StaleCalendar`` where it is otherwise, and ``InvalidInput`` for a name that
+    can't be one, and a country or subdivision that nobody knows.
     """
     check_calendar_name(name)
     check_reason(author.reason)
@@ -44,16 +54,20 @@ def set_calendar(context: Context, name: str, definition: Definition, author: Au
         store.database.one_at_a_time()
         now = store.database.now()
         known = {each.name: each for each in store.calendars.all()}
+        _expect(context, name, known.get(name), if_token, if_exists)
         declared = known[name].declared if name in known else None
         _put(context, _made(name, definition, declared, author, now), known.get(name), "calendar")
     return read_calendar(context, name)
 
 
-def remove_calendar(context: Context, name: str, author: Author, *, force: bool = False) -> list[str]:
+def remove_calendar(
+    context: Context, name: str, author: Author, *, force: bool = False, if_token: str | None = None
+) -> list[str]:
     """Remove a calendar; return the ids of the jobs that name it. Those do not fire until there is one of its name
     again, or they name another.
 
-    Raises ``CalendarNotFound``; and, without ``force``, ``ChangeRefused`` where jobs name it.
+    Raises ``CalendarNotFound``; ``StaleCalendar`` where its token is another than ``if_token``; and, without ``force``,
+    ``ChangeRefused`` where jobs name it.
     """
     check_reason(author.reason)
     store = context.store
@@ -62,6 +76,7 @@ def remove_calendar(context: Context, name: str, author: Author, *, force: bool 
         known = {each.name: each for each in store.calendars.all()}
         if name not in known:
             raise CalendarNotFound(name)
+        _expect(context, name, known[name], if_token)
         users = store.calendars.users().get(name, [])
         if users and not force:
             raise ChangeRefused(
@@ -69,7 +84,7 @@ def remove_calendar(context: Context, name: str, author: Author, *, force: bool 
                 "(`gnomon set JOB --calendar none`), or remove it by force"
             )
         store.calendars.remove(name)
-        _log(context, name, "remove calendar", author, known[name].definition, None, users)
+        _log(context, name, "remove calendar", author, known[name], None, users)
         store.announce()
     return users
 
@@ -139,7 +154,8 @@ def extend(context: Context) -> list[str]:
             calendar = Calendar(each.name, dates, date(now.year + _YEARS_AHEAD, 12, 31))
             store.calendars.put(replace(each, calendar=calendar))
             before, after = each.calendar.until.isoformat(), str(calendar.until)
-            _log(context, each.name, "extend calendar", author, None, None, [], ({"until": before}, {"until": after}))
+            notes = {"until": before}, {"until": after}
+            _log(context, each.name, "extend calendar", author, each, each.definition, [], notes)
             extended.append(each.name)
         store.announce()
     return extended
@@ -164,7 +180,19 @@ def calendar_dict(stored: StoredCalendar, users: list[str], today: date) -> dict
         "origin": stored.author.origin.value,
         "reason": stored.author.reason,
         "changed_at": stored.changed_at.isoformat(),
+        "token": stored.token,
     }
+
+
+def _expect(
+    context: Context, name: str, stored: StoredCalendar | None, if_token: str | None, if_exists: bool | None = None
+) -> None:
+    """Raise ``StaleCalendar`` unless what stands under a name is what somebody saw there."""
+    is_there = stored is not None
+    if if_exists in (None, is_there) and (if_token is None or (stored is not None and stored.token == if_token)):
+        return
+    changes = None if if_token is None else context.store.records.changes_after(LOGGED_AS + name, if_token)
+    raise StaleCalendar(name, read_calendar(context, name) if is_there else None, changes)
 
 
 def _differing(context: Context, declared: Mapping[str, Definition]) -> dict[str, Definition]:
@@ -197,8 +225,7 @@ def _put(context: Context, made: StoredCalendar, before: StoredCalendar | None, 
         return
     context.store.calendars.put(made)
     users = context.store.calendars.users().get(made.name, [])
-    was = before.definition if before is not None else None
-    _log(context, made.name, action, made.author, was, made.definition, users)
+    _log(context, made.name, action, made.author, before, made.definition, users)
     context.store.announce()
 
 
@@ -207,13 +234,14 @@ def _log(
     name: str,
     action: str,
     author: Author,
-    before: Definition | None,
+    before: StoredCalendar | None,
     after: Definition | None,
     users: list[str],
     notes: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
 ) -> None:
     """Which jobs it affects is part of the line: afterwards, others may name the calendar."""
-    sides = [{} if each is None else {"calendar": each.to_dict()} for each in (before, after)]
+    definitions = None if before is None else before.definition, after
+    sides = [{} if each is None else {"calendar": each.to_dict()} for each in definitions]
     context.store.records.log(
         Change(
             key=new_key(),
@@ -223,6 +251,7 @@ def _log(
             action=action,
             before={**sides[0], **notes[0]},
             after={**sides[1], **notes[1], "jobs": users},
+            token=None if before is None else before.token,
         )
     )
 
