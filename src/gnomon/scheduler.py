@@ -143,6 +143,7 @@ class Scheduler:
         #: What moves in the store, told live to whoever listens.
         self.events = Broadcast(lambda: Watch(self._context), self._store.database.dialect.feed)
         self._store.database.in_child(self.events.forked)
+        self._lease = timedelta(seconds=self.settings.lease)
         self._is_late = False
         self._add_upkeep()
 
@@ -225,8 +226,9 @@ class Scheduler:
         """
         check_calendar_name(name)
         self._calendars[name] = _definition(country, subdivision, dates)
+        self._functions.declare_calendar(name, self._calendars[name])
         if self.engine.running:
-            calendars.declare_calendars(self._context, self._calendars)
+            self._declare_calendars()
         return name
 
     @property
@@ -314,7 +316,7 @@ class Scheduler:
         something else than at the last start, and no operator has changed that: then the schedule follows the code.
         """
         self.open()
-        calendars.declare_calendars(self._context, self._calendars)
+        self._declare_calendars()
         return self._declare(list(self._declarations.values()))
 
     def get_all_jobs(self) -> list[dict[str, Any]]:
@@ -814,8 +816,12 @@ class Scheduler:
 
     # -- wiring
 
+    def _declare_calendars(self) -> None:
+        late = calendars.declare_calendars(self._context, self._calendars, lease=self._lease)
+        self._is_late = self._is_late or bool(late)
+
     def _declare(self, declarations: list[Declaration]) -> list[str]:
-        started = declare.start_all(self._context, declarations, lease=timedelta(seconds=self.settings.lease))
+        started = declare.start_all(self._context, declarations, lease=self._lease)
         self._is_late = self._is_late or bool(started.late)
         for job_id in started.added:
             self._functions.declare(self._declarations[job_id])
@@ -860,7 +866,7 @@ class Scheduler:
         """Where newer code was running at our start: it may have been taken back since, and then ours holds."""
         if self._is_late:
             self._is_late = False
-            self._declare(list(self._declarations.values()))
+            self.start_all_jobs()
 
     def _add_upkeep(self) -> None:
         upkeep, watch = self.engine.upkeep, OutsideWatch(self._context, body)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from gnomon import DEFAULT, Scheduler
+from gnomon import DEFAULT, Scheduler, Settings
 from gnomon.domain.change import Author, Origin
 from gnomon.domain.run import RunState
 from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput, StaleCalendar
 from gnomon.operations import calendars
-from gnomon.testing import ManualEngine
+from gnomon.testing import ManualClock, ManualEngine
 from tests.conformance.conftest import NOON
 from tests.jobs import nothing
 
@@ -256,9 +256,10 @@ def test_without_the_library_what_is_stored_holds_and_a_start_goes_on(
 
 
 def test_what_an_operator_sets_stays_until_the_code_says_the_same(
-    nightly: Scheduler, another_scheduler: Callable[..., Scheduler]
+    nightly: Scheduler, another_scheduler: Callable[..., Scheduler], clock: ManualClock
 ) -> None:
     def deploy(*dates: str) -> dict[str, Any]:
+        clock.advance(minutes=1)  # a lease after the one before
         newer = another_scheduler()
         newer.calendar("inventory", dates=list(dates))
         newer.start_all_jobs()
@@ -395,6 +396,90 @@ def test_a_start_where_nothing_has_changed_writes_nothing(
     nightly.start_all_jobs()
     nightly.store.database.boundary = None
     assert nightly.changes(limit=100) == before
+
+
+class TestRollingDeploys:
+    """``engine`` is a node that lives; programs start around it."""
+
+    def declare(self, scheduler: Scheduler, *dates: str) -> Scheduler:
+        scheduler.calendar("inventory", dates=dates)
+        scheduler.start_all_jobs()
+        return scheduler
+
+    def dates(self, scheduler: Scheduler) -> list[str]:
+        return list(scheduler.get_calendar("inventory")["dates"])
+
+    @pytest.fixture
+    def newer(
+        self, engine: ManualEngine, another_engine: Callable[..., ManualEngine], clock: ManualClock
+    ) -> ManualEngine:
+        """A node of newer code: its sign of life says what it declares."""
+        self.declare(engine.scheduler, TUESDAY)
+        newer = another_engine()
+        self.declare(newer.scheduler, WEDNESDAY)
+        newer.scheduler.engine.lease._beat()
+        clock.advance(minutes=5)
+        return newer
+
+    def test_an_old_process_that_starts_late_puts_no_older_dates_back(
+        self, newer: ManualEngine, another_engine: Callable[..., ManualEngine], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        before = newer.scheduler.changes()
+        late = another_engine().scheduler
+        for _ in range(2):
+            self.declare(late, TUESDAY)
+        assert self.dates(late) == [WEDNESDAY]
+        assert late.changes() == before
+        assert "declares 1 calendars as older code did" in caplog.text
+        late._declare_again()
+        assert self.dates(late) == [WEDNESDAY]
+
+    def test_dates_that_were_taken_back_hold_once_the_newer_code_is_gone(
+        self, newer: ManualEngine, another_engine: Callable[..., ManualEngine]
+    ) -> None:
+        back = self.declare(another_engine().scheduler, TUESDAY)
+        assert self.dates(back) == [WEDNESDAY]
+        newer.scheduler.shutdown()
+        back._declare_again()
+        assert self.dates(back) == [TUESDAY]
+        change = back.changes("calendar/inventory")[0]
+        assert (change.author.origin, change.after["calendar"]) == (Origin.START, {"dates": {TUESDAY: ""}})
+
+    def test_right_after_a_deploy_its_node_counts_as_alive_before_its_first_sign_of_life(
+        self, another_scheduler: Callable[..., Scheduler], clock: ManualClock
+    ) -> None:
+        self.declare(another_scheduler(), TUESDAY)
+        clock.advance(minutes=5)
+        self.declare(another_scheduler(), WEDNESDAY)
+        clock.advance(seconds=Settings().lease - 1)
+        assert self.dates(self.declare(another_scheduler(), TUESDAY)) == [WEDNESDAY]
+        clock.advance(seconds=2)
+        assert self.dates(self.declare(another_scheduler(), TUESDAY)) == [TUESDAY]
+
+    def test_what_is_newer_still_is_no_older_code(
+        self, newer: ManualEngine, another_engine: Callable[..., ManualEngine]
+    ) -> None:
+        newest = self.declare(another_engine().scheduler, "2050-03-10")
+        assert self.dates(newest) == ["2050-03-10"]
+
+    def test_an_operators_dates_outlast_late_code_and_what_comes_after_it(
+        self, newer: ManualEngine, another_engine: Callable[..., ManualEngine], clock: ManualClock
+    ) -> None:
+        newer.scheduler.set_calendar("inventory", dates=["2050-05-05"])
+        late = self.declare(another_engine().scheduler, TUESDAY)
+        assert self.dates(late) == ["2050-05-05"]
+        late.set_calendar("inventory", dates=[WEDNESDAY])
+        assert late.get_calendar("inventory")["source"] == "code"  # what the newer code declares
+
+    def test_one_that_stood_before_superseded_ones_were_remembered_follows_the_code(
+        self, another_scheduler: Callable[..., Scheduler], clock: ManualClock
+    ) -> None:
+        old = self.declare(another_scheduler(), TUESDAY)
+        with old.store.database.transaction("test") as session:
+            session.execute("UPDATE gnomon_calendars SET declared_at = NULL, superseded = NULL")
+        self.declare(another_scheduler(), WEDNESDAY)
+        late = self.declare(another_scheduler(), TUESDAY)
+        assert self.dates(late) == [WEDNESDAY]
 
 
 # -- together with exceptions

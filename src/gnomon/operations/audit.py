@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gnomon.domain.calendar import Definition
+from gnomon.domain.calendar import LOGGED_AS, Definition
 from gnomon.domain.change import Change
-from gnomon.operations.calendars import LOGGED_AS
 from gnomon.operations.read import words_for
 
 _NOT_COMPARED = frozenset({"trigger", "trigger_args", "exceptions", "undone"})

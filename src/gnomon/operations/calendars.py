@@ -12,18 +12,17 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from gnomon.domain.calendar import Calendar, Definition, StoredCalendar, check_calendar_name
+from gnomon.domain.calendar import LOGGED_AS, Calendar, Definition, StoredCalendar, check_calendar_name
 from gnomon.domain.change import Author, Change, Origin
+from gnomon.domain.schedule import StoredDeclaration
 from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput, StaleCalendar
 from gnomon.operations.change import check_reason
 from gnomon.operations.change_key import new_key
+from gnomon.operations.declare import alive_or_starting
 from gnomon.operations.holidays import holidays_of, is_installed
 from gnomon.operations.ports import Context
 
 logger = logging.getLogger("gnomon.operations")
-
-#: In place of a job's id in the log of changes: no job's id has a slash.
-LOGGED_AS = "calendar/"
 
 _YEARS_AHEAD = 10
 #: A calendar that knows less than this ahead is extended: as far as triggers are looked ahead.
@@ -55,8 +54,8 @@ def set_calendar(
         now = store.database.now()
         known = {each.name: each for each in store.calendars.all()}
         _expect(context, name, known.get(name), if_token, if_exists)
-        declared = known[name].declared if name in known else None
-        _put(context, _made(name, definition, declared, author, now), known.get(name), "calendar")
+        declaration = known[name].declaration if name in known else None
+        _put(context, _made(name, definition, declaration, author, now), known.get(name), "calendar")
     return read_calendar(context, name)
 
 
@@ -105,28 +104,47 @@ def read_calendar(context: Context, name: str) -> dict[str, Any]:
     raise CalendarNotFound(name)
 
 
-def declare_calendars(context: Context, declared: Mapping[str, Definition]) -> None:
+def declare_calendars(context: Context, declared: Mapping[str, Definition], *, lease: timedelta) -> list[str]:
     """What the code says of calendars: one that is not stored is made; one that is follows the code where that has
-    changed and no operator has set something else. Where nothing has changed, nothing is written."""
+    changed and no operator has set something else. Where nothing has changed, nothing is written.
+
+    Returns the names of those of which this process declares what older code did: newer code is running, or may be just
+    starting (``lease``: how long a node counts as alive that has just declared something), and what that says stays.
+    """
     store = context.store
     if not declared or not _differing(context, declared):
-        return
-    author = Author("code", Origin.START)
+        return []
+    author, late = Author("code", Origin.START), []
     with store.database.transaction("declare"):
         store.database.one_at_a_time()
         now = store.database.now()
         known = {each.name: each for each in store.calendars.all()}
+        lives = alive_or_starting(context, lease)
         for name, definition in _differing(context, declared).items():
             stored = known.get(name)
+            before, text = None if stored is None else stored.declaration, definition.to_json()
+            if before is not None and before.is_ahead_of(LOGGED_AS + name, text, lives):
+                late.append(name)
+                continue
+            superseded = () if before is None else before.superseded_by(LOGGED_AS + name, text)
+            declaration = StoredDeclaration(text, "", now, superseded)
             if stored is not None and stored.declared != stored.definition and stored.definition != definition:
-                store.calendars.put(replace(stored, declared=definition))  # an operator's own stays
+                store.calendars.put(replace(stored, declaration=declaration))  # an operator's own stays
                 continue
             try:
-                made = _made(name, definition, definition, author, now)
+                made = _made(name, definition, declaration, author, now)
             except InvalidInput as error:
                 logger.warning("calendar %r is not as the code says: %s", name, error)
                 continue
             _put(context, made, stored, "calendar")
+    if late:
+        logger.warning(
+            "this process declares %d calendars as older code did; newer code is running, and what it says of them "
+            "stays: %s",
+            len(late),
+            ", ".join(late),
+        )
+    return late
 
 
 def extend(context: Context) -> list[str]:
@@ -174,7 +192,7 @@ def calendar_dict(stored: StoredCalendar, users: list[str], today: date) -> dict
         "upcoming": [{"date": day.isoformat(), "name": calendar.dates[day]} for day in upcoming[:_SHOWN_DATES]],
         "until": None if calendar.until is None else calendar.until.isoformat(),
         "jobs": users,
-        "declared": stored.declared is not None,
+        "declared": stored.declaration is not None,
         "source": "code" if stored.declared == stored.definition else "override",
         "actor": stored.author.actor,
         "origin": stored.author.origin.value,
@@ -201,7 +219,7 @@ def _differing(context: Context, declared: Mapping[str, Definition]) -> dict[str
 
 
 def _made(
-    name: str, definition: Definition, declared: Definition | None, author: Author, now: datetime
+    name: str, definition: Definition, declaration: StoredDeclaration | None, author: Author, now: datetime
 ) -> StoredCalendar:
     dates, until = dict(definition.dates), None
     if definition.country is not None:
@@ -212,7 +230,7 @@ def _made(
         name=name,
         definition=definition,
         calendar=Calendar(name, dates, until),
-        declared=declared,
+        declaration=declaration,
         author=author,
         changed_at=now,
     )
@@ -220,8 +238,8 @@ def _made(
 
 def _put(context: Context, made: StoredCalendar, before: StoredCalendar | None, action: str) -> None:
     if before is not None and (before.definition, before.calendar) == (made.definition, made.calendar):
-        if before.declared != made.declared:
-            context.store.calendars.put(replace(before, declared=made.declared))
+        if before.declaration != made.declaration:
+            context.store.calendars.put(replace(before, declaration=made.declaration))
         return
     context.store.calendars.put(made)
     users = context.store.calendars.users().get(made.name, [])
