@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+import gnomon
 from gnomon import Scheduler
 from gnomon.api import schemas
 from gnomon.domain.change import Author, Origin
@@ -237,6 +240,21 @@ class TestDefaultsAndChanges:
         assert client.post(f"/api/scheduler/changes/{newer['id']}/undo", headers=ANY).json()["max_instances"] == 2
         assert client.get("/api/scheduler/changes/4711").status_code == 404
         assert client.post("/api/scheduler/changes/4711/undo", headers=ANY).status_code == 404
+
+    def test_nobody_alters_the_log(self, scheduler: Scheduler, client: TestClient) -> None:
+        """Neither over REST nor by a statement: lines are written, and read."""
+        client.patch(JOB, json={"max_instances": 2, "reason": "it is slow"}, headers=ANY)
+        (line,) = before = client.get("/api/scheduler/changes").json()["changes"]
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            for path in ("/api/scheduler/changes", f"/api/scheduler/changes/{line['id']}"):
+                answer = client.request(method, path, json={"reason": "it was somebody else"}, headers=ANY)
+                assert answer.status_code == 405
+        client.post(f"/api/scheduler/changes/{line['id']}/undo", headers=ANY)
+        scheduler.engine.remove_job("job")
+        assert client.get("/api/scheduler/changes").json()["changes"][-1:] == before
+        source = "".join(file.read_text() for file in Path(gnomon.__file__).parent.rglob("*.py"))
+        assert "INSERT INTO gnomon_changes" in source
+        assert not re.search(r"(UPDATE|DELETE FROM)\s+gnomon_changes", source)
 
 
 class TestOneRun:
