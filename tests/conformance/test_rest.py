@@ -127,6 +127,7 @@ class TestTokens:
         second = client.patch(JOB, json={"max_instances": 3}, headers=token)
         assert (first.status_code, second.status_code) == (200, 412)
         problem = second.json()
+        assert set(problem) <= set(schemas.Problem.model_fields)
         assert problem["type"] == "/problems/stale-token"
         assert problem["job"]["max_instances"] == 2
         assert problem["differing"] == ["max_instances"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -22,6 +23,16 @@ PUBLIC = frozenset({health.PATH, session.PATH})
 _DESCRIPTION = "/api/scheduler/openapi.json"
 
 
+class _Described(FastAPI):
+    """An application whose description says what its refusals look like."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The API in OpenAPI 3.1; worked out once."""
+        if self.openapi_schema is None:
+            problems.describe(super().openapi())
+        return super().openapi()
+
+
 def make_application(
     scheduler: Scheduler,
     *,
@@ -33,7 +44,7 @@ def make_application(
 ) -> FastAPI:
     """The API of a scheduler, started or not; see ``Scheduler.asgi``. ``further`` are routes beside those of the API,
     and ``public`` the addresses that answer somebody whom nobody knows."""
-    app = FastAPI(
+    app = _Described(
         title="Gnomon",
         version=version("gnomon"),
         description="Recurring jobs: what you see is what will fire.",

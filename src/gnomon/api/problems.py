@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from gnomon.access.asking import challenge
 from gnomon.access.security_headers import with_security
+from gnomon.api.schemas import Problem
 from gnomon.errors import (
     CalendarNotFound,
     ChangeNotFound,
@@ -65,7 +66,7 @@ _HTTP_KINDS = {
 
 #: What any route may answer, for the description of the API: said by what stands before the routes.
 OF_EVERY_ROUTE: dict[int | str, dict[str, Any]] = {
-    status: {"description": words, "content": {"application/problem+json": {}}}
+    status: {"description": words}
     for status, words in {
         400: "unknown host, or an address that is not valid",
         401: "nobody knows who is asking",
@@ -86,6 +87,21 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def describe(api: dict[str, Any]) -> None:
+    """Say in a description of the API that each refusal is a problem, beside what its route says it may be."""
+    components = api["components"]["schemas"]
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    for name, part in schema.pop("$defs").items():
+        components.setdefault(name, part)
+    components["Problem"] = schema
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in api["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    response["content"] = {**response.get("content", {}), **content}
 
 
 def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> Response:
