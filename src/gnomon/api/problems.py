@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from gnomon.access.asking import challenge
+from gnomon.access.asking import challenge, principal_of
 from gnomon.access.security_headers import with_security
 from gnomon.api.schemas import Problem
 from gnomon.errors import (
@@ -110,7 +110,7 @@ def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> Res
     return JSONResponse(content, status, media_type="application/problem+json")
 
 
-def _ours(_request: Request, error: Exception) -> Response:
+def _ours(request: Request, error: Exception) -> Response:
     for kind, status, name, title in _KINDS:
         if isinstance(error, kind):
             more: dict[str, Any] = {}
@@ -118,6 +118,8 @@ def _ours(_request: Request, error: Exception) -> Response:
                 more = {"field": error.field, "value": shown(error.value), "allowed": error.allowed}
             elif isinstance(error, StaleToken | StaleCalendar):
                 more = _what_is_different(error)
+                who = principal_of(request.scope)
+                logger.info("%s was refused: %s", shown(who.name if who is not None else None), error)
             if status >= 500:
                 logger.warning("%s", error)
             answer = problem(status, name, title, str(error), **more)
