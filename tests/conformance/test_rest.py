@@ -187,6 +187,20 @@ class TestFieldByField:
         assert field in answer.json()["field"]
         assert scheduler.changes() == []
 
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            (b'{"max_instances": 2, "enabled": true, "max_instances": 3}', "max_instances"),
+            (b'{"trigger": "cron", "trigger_args": {"hour": 4, "hour": 5}}', "hour"),
+        ],
+    )
+    def test_a_key_that_is_given_twice_is_named(
+        self, scheduler: Scheduler, client: TestClient, body: bytes, field: str
+    ) -> None:
+        answer = client.patch(JOB, content=body, headers={**ANY, "Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+        assert scheduler.changes() == []
+
     @pytest.mark.parametrize("body", [b'{"max_instances": NaN}', b'{"max_instances": 1e999}', b"\xff", b"[" * 10_000])
     def test_what_is_no_json_or_no_number_is_refused(self, client: TestClient, body: bytes) -> None:
         answer = client.patch(JOB, content=body, headers={**ANY, "Content-Type": "application/json"})

@@ -13,6 +13,7 @@ from gnomon.access.authentication import Identify
 from gnomon.access.guard import Guard
 from gnomon.access.hosts import LOOPBACK
 from gnomon.api import calendars, changes, events, health, jobs, nodes, previews, problems, runs, session, steering
+from gnomon.api.ambiguity import unambiguous
 from gnomon.api.needs import declared_only, needs
 from gnomon.domain.principal import Role
 from gnomon.scheduler import Scheduler
@@ -51,7 +52,7 @@ def make_application(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(declared_only)],
+        dependencies=[Depends(declared_only), Depends(unambiguous)],
         responses=problems.OF_EVERY_ROUTE,
     )
     problems.install(app)
