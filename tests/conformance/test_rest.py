@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from gnomon.operations.audit import change_in_words
 from gnomon.testing import ManualEngine
 from tests.conformance.conftest import NOON
 from tests.jobs import fail, nothing
+from tests.processes import wait_until
 
 JOBS = "/api/scheduler/jobs"
 JOB = f"{JOBS}/job"
@@ -227,6 +229,22 @@ class TestDefaultsAndChanges:
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/change-refused")
         job = client.post(f"{JOB}/revert", json={"reason": "as the code says"}, headers=ANY).json()
         assert (job["trigger_args"]["hour"], job["source"]) == ("16", "code")
+
+    def test_the_new_default_is_followed_and_one_field_reverted(
+        self, client: TestClient, another_scheduler: Callable[..., Scheduler], engine: ManualEngine
+    ) -> None:
+        change = {"trigger": "cron", "trigger_args": {"hour": 4}, "max_instances": 3, "coalesce": False}
+        client.patch(JOB, json=change, headers=ANY)
+        job = client.post(f"{JOB}/revert", json={"fields": ["coalesce"]}, headers=seen(client)).json()
+        assert (job["coalesce"], set(job["overrides"])) == (True, {"trigger", "max_instances"})
+        engine.clock.advance(minutes=1)
+        newer = another_scheduler()
+        newer.register(nothing, "cron", id="job", hour=16)
+        newer.start_all_jobs()
+        job = client.post(f"{JOB}/adopt", json={"reason": "it is right"}, headers=seen(client)).json()
+        assert (job["trigger_args"]["hour"], set(job["overrides"])) == ("16", {"max_instances"})
+        (line, *_) = client.get("/api/scheduler/changes").json()["changes"]
+        assert (line["reason"], line["origin"], line["after"]["trigger_args"]["hour"]) == ("it is right", "api", "16")
 
     def test_the_log_is_read_by_job_actor_and_time_and_paged(self, scheduler: Scheduler, client: TestClient) -> None:
         for number in range(1, 6):
@@ -557,6 +575,27 @@ class TestRuns:
         assert whole.headers["content-disposition"] == f'attachment; filename="run-{run.id}.txt"'
         assert client.get(url, params={"tail": 1}).json()["is_last"] is True
         assert client.get(f"{self.RUNS}/4711/output").status_code == 404
+
+    def test_what_a_run_writes_is_read_while_it_runs(
+        self, client: TestClient, engine: ManualEngine, gate: Event
+    ) -> None:
+        def slow() -> None:
+            sys.stdout.write("begun\n")
+            gate.wait(30)
+            sys.stdout.write("done\n")
+
+        engine.scheduler.register(slow, "interval", id="slow", hours=1)
+        engine.clock.advance(hours=1)
+        (line,) = engine.step(wait=False)
+
+        def written() -> str:
+            return "".join(piece["text"] for piece in client.get(f"{self.RUNS}/{line.id}/output").json()["pieces"])
+
+        wait_until(lambda: written() == "begun\n")
+        assert client.get(f"{self.RUNS}/{line.id}").json()["state"] == "running"
+        gate.set()
+        engine.settle()
+        assert written() == "begun\ndone\n"
 
     def test_nodes_say_that_they_live(self, client: TestClient) -> None:
         (node,) = client.get("/api/scheduler/nodes").json()["nodes"]
