@@ -13,7 +13,8 @@
     │   └── InvalidTrigger     the same, of a trigger
     ├── ChangeRefused          a change that makes no sense for the job as it stands
     │   ├── JobExists          there is a job of this id already
-    │   └── StaleToken         somebody else has changed the job since it was looked at
+    │   ├── StaleToken         somebody else has changed the job since it was looked at
+    │   └── StaleCalendar      somebody else has set, made or removed the calendar since
     ├── ChangeNotFound         no such line in the log of changes
     ├── RowRefused             a stored row that is not decoded (the job is quarantined)
     ├── StoreError
@@ -33,7 +34,7 @@ Each message says what was wrong, with which value, and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _LONGEST_SHOWN = 120
@@ -165,17 +166,45 @@ class StaleToken(ChangeRefused):
     def __init__(self, job: Mapping[str, Any], changes: Sequence[Any] | None) -> None:
         self.job = job
         self.changes = changes
-        self.differing = None if changes is None else _differing(changes)
-        what = "" if not self.differing else f" ({', '.join(self.differing)})"
-        who = "" if not changes else f" by {shown(changes[-1].author.actor)}"
-        super().__init__(
-            f"job {shown(job['id'])} was changed{who} since you looked at it{what}; nothing was changed now: look "
-            "again, and decide anew"
-        )
+        self.differing = None if changes is None else _differing((each.before, each.after) for each in changes)
+        who = f" by {shown(changes[-1].author.actor)}" if changes else ""
+        super().__init__(_stale(f"job {shown(job['id'])} was changed{who} since you looked at it", self.differing))
 
 
-def _differing(changes: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(sorted({name for each in changes for name in each.after if each.before.get(name) != each.after[name]}))
+class StaleCalendar(ChangeRefused):
+    """The calendar was set, made or removed since whoever wants to set or remove it looked at it. Nothing was changed.
+
+    ``calendar`` is the calendar as it stands, ``None`` where there is none; ``differing`` and ``changes`` are as of
+    ``StaleToken``.
+    """
+
+    def __init__(self, name: str, calendar: Mapping[str, Any] | None, changes: Sequence[Any] | None) -> None:
+        self.calendar = calendar
+        self.changes = changes
+        sides = None if changes is None else ((_dates_of(each.before), _dates_of(each.after)) for each in changes)
+        self.differing = None if sides is None else _differing(sides)
+        if calendar is None and not changes:
+            what = f"there is no calendar {shown(name)} to be changed"
+        else:
+            actor = changes[-1].author.actor if changes else calendar["actor"] if calendar else ""
+            done = "removed" if calendar is None else "set"
+            what = f"calendar {shown(name)} was {done} by {shown(actor)} since you looked at it"
+        super().__init__(_stale(what, self.differing))
+
+
+def _stale(what: str, differing: Sequence[str] | None) -> str:
+    fields = f" ({', '.join(differing)})" if differing else ""
+    return f"{what}{fields}; nothing was changed now: look again, and decide anew"
+
+
+def _differing(sides: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[str, ...]:
+    return tuple(sorted({name for before, after in sides for name in after if before.get(name) != after[name]}))
+
+
+def _dates_of(side: Mapping[str, Any]) -> dict[str, Any]:
+    """What one side of a line about a calendar says of it, field by field."""
+    definition = side.get("calendar", {})
+    return {name: definition.get(name) for name in ("country", "subdivision", "dates")} | {"until": side.get("until")}
 
 
 class RowRefused(GnomonError):

@@ -143,6 +143,7 @@ class Scheduler:
         #: What moves in the store, told live to whoever listens.
         self.events = Broadcast(lambda: Watch(self._context), self._store.database.dialect.feed)
         self._store.database.in_child(self.events.forked)
+        self._lease = timedelta(seconds=self.settings.lease)
         self._is_late = False
         self._add_upkeep()
 
@@ -225,8 +226,9 @@ class Scheduler:
         """
         check_calendar_name(name)
         self._calendars[name] = _definition(country, subdivision, dates)
+        self._functions.declare_calendar(name, self._calendars[name])
         if self.engine.running:
-            calendars.declare_calendars(self._context, self._calendars)
+            self._declare_calendars()
         return name
 
     @property
@@ -314,7 +316,7 @@ class Scheduler:
         something else than at the last start, and no operator has changed that: then the schedule follows the code.
         """
         self.open()
-        calendars.declare_calendars(self._context, self._calendars)
+        self._declare_calendars()
         return self._declare(list(self._declarations.values()))
 
     def get_all_jobs(self) -> list[dict[str, Any]]:
@@ -387,14 +389,16 @@ class Scheduler:
         name: str | None = None,
         description: str | None = None,
         enabled: bool = True,
+        calendar: str | None = None,
         author: Author | None = None,
         **trigger_args: Any,
     ) -> dict[str, Any]:
         """Add a job that runs a task with these arguments, and return it. It is stored at once, also by a process that
         was not started and has no code: then a node has to have told of the task.
 
-        ``kwargs`` are plain JSON, checked against the task's signature. What the job is added as is its default, which
-        ``revert_job`` returns to; no start removes or changes it. ``remove_job`` does.
+        ``kwargs`` are plain JSON, checked against the task's signature. ``calendar`` names one that there is: its
+        dates are left out. What the job is added as is its default, which ``revert_job`` returns to; no start removes
+        or changes it. ``remove_job`` does.
 
         Raises ``TaskNotFound``, ``JobExists``, ``InvalidInput`` naming the argument (``kwargs.tenant``),
         ``InvalidTrigger``, ``ChangeRefused`` or ``StoreError``; then nothing has changed.
@@ -408,6 +412,7 @@ class Scheduler:
             name=name,
             description=description,
             enabled=enabled,
+            calendar=calendar,
         )
         return add_job.add_job(self._context, addition, author or Author())
 
@@ -434,14 +439,15 @@ class Scheduler:
         self.open()
         return tasks.list_tasks(self._context)
 
-    def pause_job(self, job_id: str, *, author: Author | None = None) -> bool:
-        """Do not fire a job until it is resumed. Raises ``JobNotFound``."""
-        self.change_job(job_id, enabled=False, author=author)
+    def pause_job(self, job_id: str, *, if_token: str | None = None, author: Author | None = None) -> bool:
+        """Do not fire a job until it is resumed. Raises ``JobNotFound``, ``StaleToken``."""
+        self.change_job(job_id, enabled=False, if_token=if_token, author=author)
         return True
 
-    def resume_job(self, job_id: str, *, author: Author | None = None) -> bool:
-        """Fire a paused job again, counted from now. Raises ``JobNotFound``, ``ChangeRefused`` if it has finished."""
-        self.change_job(job_id, enabled=True, author=author)
+    def resume_job(self, job_id: str, *, if_token: str | None = None, author: Author | None = None) -> bool:
+        """Fire a paused job again, counted from now. Raises ``JobNotFound``, ``StaleToken``, and ``ChangeRefused`` if
+        it has finished."""
+        self.change_job(job_id, enabled=True, if_token=if_token, author=author)
         return True
 
     def revert_job(
@@ -640,23 +646,32 @@ class Scheduler:
         country: str | None = None,
         subdivision: str | None = None,
         dates: Iterable[Any] | Mapping[Any, str] | None = None,
+        if_token: str | None = None,
+        if_exists: bool | None = None,
         author: Author | None = None,
     ) -> dict[str, Any]:
         """Make a calendar, or make it anew; arguments as of ``calendar``. Returns it, with the ``jobs`` it affects.
 
-        The holidays of a country are worked out for ten years ahead, here and now. Raises ``InvalidInput``.
+        The holidays of a country are worked out for ten years ahead, here and now. ``if_token`` is the token of the
+        calendar that this was decided on; ``if_exists`` says whether there has to be one of the name (True), or none
+        (False). Raises ``InvalidInput``, and ``StaleCalendar`` where it is otherwise: then nothing has changed.
         """
         self.open()
         definition = _definition(country, subdivision, dates)
-        return calendars.set_calendar(self._context, name, definition, author or Author())
+        return calendars.set_calendar(
+            self._context, name, definition, author or Author(), if_token=if_token, if_exists=if_exists
+        )
 
-    def remove_calendar(self, name: str, *, force: bool = False, author: Author | None = None) -> list[str]:
+    def remove_calendar(
+        self, name: str, *, force: bool = False, if_token: str | None = None, author: Author | None = None
+    ) -> list[str]:
         """Remove a calendar; return the ids of the jobs that name it, which do not fire without it.
 
-        Raises ``CalendarNotFound``, and ``ChangeRefused`` where jobs name it, unless ``force``.
+        ``if_token`` is the token of the calendar that this was decided on. Raises ``CalendarNotFound``,
+        ``StaleCalendar``, and ``ChangeRefused`` where jobs name it, unless ``force``.
         """
         self.open()
-        return calendars.remove_calendar(self._context, name, author or Author(), force=force)
+        return calendars.remove_calendar(self._context, name, author or Author(), force=force, if_token=if_token)
 
     def closeup(self, job_id: str, *, count: int = 5) -> Closeup:
         """One stored job, its next fire times, and all that the code declares of it. Raises ``JobNotFound``."""
@@ -801,8 +816,12 @@ class Scheduler:
 
     # -- wiring
 
+    def _declare_calendars(self) -> None:
+        late = calendars.declare_calendars(self._context, self._calendars, lease=self._lease)
+        self._is_late = self._is_late or bool(late)
+
     def _declare(self, declarations: list[Declaration]) -> list[str]:
-        started = declare.start_all(self._context, declarations, lease=timedelta(seconds=self.settings.lease))
+        started = declare.start_all(self._context, declarations, lease=self._lease)
         self._is_late = self._is_late or bool(started.late)
         for job_id in started.added:
             self._functions.declare(self._declarations[job_id])
@@ -847,7 +866,7 @@ class Scheduler:
         """Where newer code was running at our start: it may have been taken back since, and then ours holds."""
         if self._is_late:
             self._is_late = False
-            self._declare(list(self._declarations.values()))
+            self.start_all_jobs()
 
     def _add_upkeep(self) -> None:
         upkeep, watch = self.engine.upkeep, OutsideWatch(self._context, body)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,17 @@ def test_add_shows_the_next_fire_times_and_adds(gnomon: Gnomon, store: str) -> N
     assert (change.author.reason, change.author.origin.value) == ("a new tenant", "cli")
 
 
+def test_add_names_a_calendar_and_shows_what_it_leaves_out(gnomon: Gnomon, store: str) -> None:
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    gnomon("calendar", "set", "closed", "--dates", f"{tomorrow}", "--yes", "--store", store)
+    result = gnomon(*ADD, "--calendar", "closed", "--yes", "--store", store)
+    assert (result.code, result.err) == (0, "")
+    assert "calendar   closed" in result.out
+    assert len([line for line in result.out.splitlines() if line.endswith("excluded by calendar closed")]) == 1
+    assert gnomon("show", "acme", "--json", "--store", store).json["calendar"] == "closed"
+    assert "calendar closed" in gnomon("changes", "acme", "--store", store).out
+
+
 def test_json_is_the_job_as_python_has_it(gnomon: Gnomon, store: str) -> None:
     result = gnomon(
         *ADD, "--paused", "--name", "Acme", "--description", "Their report", "--yes", "--json", "--store", store
@@ -139,6 +150,7 @@ def test_values_are_json_where_the_task_takes_that_and_text_otherwise(
         (("acme", "greet", "cron", "hour=25", "--arg", "tenant=a"), 2, "hour: "),
         (("acme", "greet", "weekly", "--arg", "tenant=a"), 2, "trigger: "),
         (("a/b", "greet", "cron", "hour=3", "--arg", "tenant=a"), 2, "id: "),
+        ((*ADD[1:], "--calendar", "no-such"), 3, "there is no calendar 'no-such'"),
         (("nightly", "greet", "cron", "hour=3", "--arg", "tenant=a"), 1, "there is a job 'nightly' already"),
     ],
 )

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.domain.change import Author
 from tests.cli.conftest import Gnomon, reading
+from tests.cli.test_terminal import Terminal
 
 
 def test_a_calendar_of_a_country_is_made_listed_and_named_by_a_job(gnomon: Gnomon, store: str) -> None:
@@ -53,6 +55,48 @@ def test_previews_mark_the_dates_that_are_left_out(gnomon: Gnomon, store: str) -
 
 def _dates_from_tomorrow() -> str:
     return ",".join(str(date.today() + timedelta(days=days)) for days in (1, 2))
+
+
+def test_set_shows_what_a_calendar_is_made_from_before_and_after(gnomon: Gnomon, store: str) -> None:
+    gnomon("calendar", "set", "closed", "--dates", "2099-12-30,2099-12-31", "--yes", "--store", store)
+    gnomon("set", "nightly", "--calendar", "closed", "--yes", "--store", store)
+    words = ("calendar", "set", "closed", "--country", "DE", "--dates", "2099-12-24, 2099-12-31")
+    asked = gnomon(*words, "--store", store)
+    assert (asked.code, "--yes" in asked.err) == (2, True)
+    lines = [" ".join(line.split()) for line in asked.out.splitlines()]
+    assert lines[0] == "closed BEFORE AFTER"
+    assert "dates 2 dates holidays of DE and 2 dates" in lines
+    assert [line for line in lines if line.startswith("2099")] == ["2099-12-24", "2099-12-30"]
+    assert "jobs nightly" in lines
+    assert gnomon("calendars", "--json", "--store", store).json[0]["words"] == "2 dates"
+    assert gnomon(*words, "--yes", "--json", "--store", store).json["words"] == "holidays of DE and 2 dates"
+
+
+# Python warns of a fork in a process with threads; the child does nothing but become another program.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("words", "question"),
+    [
+        (["set", "closed", "--dates", "2099-12-24"], "Change calendar closed?"),
+        (["set", "new", "--dates", "2099-12-24"], "Make calendar new?"),
+        (["remove", "closed"], "Remove calendar closed?"),
+    ],
+)
+def test_what_somebody_sets_while_the_command_asks_is_not_overwritten(
+    gnomon: Gnomon, store: str, tmp_path: Path, words: list[str], question: str
+) -> None:
+    gnomon("calendar", "set", "closed", "--dates", "2099-12-30", "--yes", "--store", store)
+    terminal = Terminal("calendar", *words, "--store", store, columns=100, cwd=tmp_path)
+    terminal.wait_for(question)
+    with reading(store) as another:
+        another.set_calendar(words[1], dates=["2099-12-31"], author=Author("mia"))
+    terminal.type("y")
+    assert terminal.end() == 1
+    said = " ".join(terminal.plain.split())
+    assert f"calendar '{words[1]}' was set by 'mia' since you looked at it" in said
+    assert "look again, and decide anew" in said
+    with reading(store) as scheduler:
+        assert list(scheduler.get_calendar(words[1])["dates"]) == ["2099-12-31"]
 
 
 def test_a_calendar_that_jobs_name_is_removed_by_force_only(gnomon: Gnomon, store: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
+from gnomon import Scheduler
+from gnomon.domain.change import Author
 from tests.cli.conftest import Gnomon, reading
 
 NEXT_YEAR = datetime.now().year + 1
@@ -169,6 +172,29 @@ def test_pause_and_resume(gnomon: Gnomon, store: str) -> None:
     # Nobody runs here, and a change alone fires nothing.
     assert "No node is alive" in resumed.err
     assert gnomon("resume", "nightly", "--store", store).out.startswith("✓ nightly was not paused: ")
+
+
+@pytest.mark.parametrize(("command", "job"), [("pause", "nightly"), ("resume", "resting"), ("keep", "nightly")])
+def test_what_a_colleague_changes_meanwhile_is_not_overwritten(
+    gnomon: Gnomon, store: str, monkeypatch: pytest.MonkeyPatch, command: str, job: str
+) -> None:
+    read = Scheduler.get_job
+
+    def slowly(self: Scheduler, asked: str) -> dict[str, Any]:
+        """Between a command's look at a job and its change there is no time for a colleague: this makes some."""
+        seen = read(self, asked)
+        monkeypatch.setattr(Scheduler, "get_job", read)
+        with reading(store) as another:
+            another.change_job(asked, max_instances=7, author=Author("mia"))
+        return seen
+
+    monkeypatch.setattr(Scheduler, "get_job", slowly)
+    result = gnomon(command, job, "--store", store)
+    assert (result.code, result.out) == (1, "")
+    assert f"job '{job}' was changed by 'mia' since you looked at it (max_instances)" in result.err
+    assert "look again, and decide anew" in result.err
+    with reading(store) as scheduler:
+        assert [change.author.actor for change in scheduler.changes(job)] == ["mia"]
 
 
 def test_a_rescheduled_job_that_is_paused_stays_paused_and_says_so(gnomon: Gnomon, store: str) -> None:

@@ -211,6 +211,40 @@ def test_web_serves_the_api_without_code_and_fires_nothing(gnomon: Gnomon, store
         assert served.wait(timeout=30) == 0
 
 
+@pytest.mark.platform
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, which says how large a process is")
+def test_bodies_of_any_size_leave_the_memory_of_the_server_as_it_is(store: str, tmp_path: Path) -> None:
+    port, chunk = free_port(), b"x" * 65_536
+
+    def send(*, is_chunked: bool) -> int:
+        """A body of 10 MB, from somebody who says beforehand how large it is, or does not."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        headers = {"If-Match": "*", "Content-Type": "application/json"}
+        headers |= {"Transfer-Encoding": "chunked"} if is_chunked else {"Content-Length": str(160 * len(chunk))}
+        try:
+            body = (chunk for _ in range(160))
+            connection.request("PATCH", "/api/scheduler/jobs/nightly", body, headers, encode_chunked=is_chunked)
+            return connection.getresponse().status
+        except ConnectionError:  # it hung up before it had heard all
+            return 413
+        finally:
+            connection.close()
+
+    with process("web", "--store", store, "--port", str(port), cwd=tmp_path) as served:
+        wait_for_api(port, served)
+
+        def largest() -> int:
+            """The most memory that the process has ever had, in KiB."""
+            status = Path(f"/proc/{served.pid}/status").read_text(encoding="ascii")
+            return int(status.partition("VmHWM:")[2].split()[0])
+
+        assert {send(is_chunked=each) for each in (True, False)} == {413}
+        before = largest()
+        assert {send(is_chunked=number % 2 == 0) for number in range(20)} == {413}
+        assert largest() - before < 4 * 1024
+        assert get(port, "/api/scheduler/jobs/nightly")["source"] == "code"
+
+
 def test_imported_commands_run_on_a_node_without_application_code(gnomon: Gnomon, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/cron.db"
     (tmp_path / "mine").write_text("GREETING=hello\n0 0 1 1 * echo $GREETING, world\n")

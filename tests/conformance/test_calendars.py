@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from gnomon import DEFAULT, Scheduler
+from gnomon import DEFAULT, Scheduler, Settings
 from gnomon.domain.change import Author, Origin
 from gnomon.domain.run import RunState
-from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput
+from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput, StaleCalendar
 from gnomon.operations import calendars
-from gnomon.testing import ManualEngine
+from gnomon.testing import ManualClock, ManualEngine
 from tests.conformance.conftest import NOON
 from tests.jobs import nothing
 
@@ -255,9 +256,10 @@ def test_without_the_library_what_is_stored_holds_and_a_start_goes_on(
 
 
 def test_what_an_operator_sets_stays_until_the_code_says_the_same(
-    nightly: Scheduler, another_scheduler: Callable[..., Scheduler]
+    nightly: Scheduler, another_scheduler: Callable[..., Scheduler], clock: ManualClock
 ) -> None:
     def deploy(*dates: str) -> dict[str, Any]:
+        clock.advance(minutes=1)  # a lease after the one before
         newer = another_scheduler()
         newer.calendar("inventory", dates=list(dates))
         newer.start_all_jobs()
@@ -285,6 +287,97 @@ def test_each_change_of_a_calendar_is_a_line_of_the_audit_log_with_the_jobs_it_a
         nightly.undo_change(change.id or 0)
 
 
+class TestTokens:
+    def test_the_token_changes_exactly_when_what_is_left_out_does(
+        self, nightly: Scheduler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def token() -> str:
+            found: str = nightly.get_calendar("inventory")["token"]
+            return found
+
+        first = token()
+        nightly.set_calendar("inventory", dates={TUESDAY: "counting", WEDNESDAY: ""}, author=Author("mia"))
+        nightly.change_job("job", calendar=None)
+        assert token() == first
+        seen = {first}
+        for given in ({TUESDAY: "", WEDNESDAY: ""}, {TUESDAY: "counting"}):
+            nightly.set_calendar("inventory", dates=given)
+            seen.add(token())
+        monkeypatch.setattr(calendars, "_YEARS_AHEAD", 0)
+        nightly.set_calendar("inventory", country="DE")
+        seen.add(token())
+        monkeypatch.undo()
+        assert calendars.extend(nightly._context) == ["inventory"]
+        seen.add(token())
+        assert len(seen) == 5
+        nightly.set_calendar("inventory", dates={TUESDAY: "counting", WEDNESDAY: ""})
+        assert token() == first
+
+    def test_who_sets_what_somebody_has_set_meanwhile_is_told_what_and_by_whom(self, nightly: Scheduler) -> None:
+        seen = nightly.get_calendar("inventory")["token"]
+        nightly.set_calendar("inventory", dates=[WEDNESDAY], if_token=seen, author=Author("mia"))
+        nightly.set_calendar("inventory", country="DE", dates=[WEDNESDAY], author=Author("bob"))
+        for act in (
+            lambda: nightly.set_calendar("inventory", dates=[TUESDAY], if_token=seen),
+            lambda: nightly.remove_calendar("inventory", force=True, if_token=seen),
+        ):
+            with pytest.raises(StaleCalendar, match="set by 'bob' since you looked at it") as raised:
+                act()
+            assert raised.value.differing == ("country", "dates")
+            assert raised.value.calendar == nightly.get_calendar("inventory")
+        assert [each.author.actor for each in nightly.changes("calendar/inventory")] == ["bob", "mia", "code"]
+
+    def test_what_was_removed_or_made_meanwhile_is_told_too(self, nightly: Scheduler) -> None:
+        seen = nightly.get_calendar("inventory")["token"]
+        nightly.remove_calendar("inventory", force=True, if_token=seen, author=Author("mia"))
+        with pytest.raises(StaleCalendar, match="removed by 'mia' since you looked at it") as raised:
+            nightly.set_calendar("inventory", dates=[TUESDAY], if_token=seen)
+        assert (raised.value.calendar, raised.value.differing) == (None, ("dates",))
+        with pytest.raises(StaleCalendar, match="there is no calendar 'inventory'"):
+            nightly.set_calendar("inventory", dates=[TUESDAY], if_exists=True)
+        nightly.set_calendar("inventory", dates=[TUESDAY], if_exists=False, author=Author("bob"))
+        with pytest.raises(StaleCalendar, match="set by 'bob' since you looked at it"):
+            nightly.set_calendar("inventory", dates=[WEDNESDAY], if_exists=False)
+        with pytest.raises(StaleCalendar) as raised:
+            nightly.set_calendar("inventory", dates=[WEDNESDAY], if_token="x")
+        assert raised.value.differing is None
+        assert list(nightly.get_calendar("inventory")["dates"]) == [TUESDAY]
+
+    @pytest.mark.parametrize("is_new", [True, False])
+    def test_of_many_operators_at_once_one_wins_and_the_others_are_told(
+        self, nightly: Scheduler, another_scheduler: Callable[..., Scheduler], is_new: bool
+    ) -> None:
+        """Each with connections of its own."""
+        name = "new" if is_new else "inventory"
+        expected = {"if_exists": False} if is_new else {"if_token": nightly.get_calendar(name)["token"]}
+        operators = [another_scheduler() for _ in range(4)]
+        told: list[str | StaleCalendar] = []
+        together = threading.Barrier(len(operators))
+
+        def act(number: int, scheduler: Scheduler) -> None:
+            scheduler.open()
+            together.wait()
+            author = Author(f"operator {number}")
+            try:
+                scheduler.set_calendar(name, dates=[f"2050-05-0{number + 1}"], author=author, **expected)
+                told.append(author.actor)
+            except StaleCalendar as error:
+                told.append(error)
+
+        threads = [threading.Thread(target=act, args=each) for each in enumerate(operators)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (winner,) = [each for each in told if isinstance(each, str)]
+        refused = [each for each in told if isinstance(each, StaleCalendar)]
+        stands = nightly.get_calendar(name)
+        assert len(refused) == len(operators) - 1
+        assert {str(each.calendar and each.calendar["actor"]) for each in refused} == {winner} == {stands["actor"]}
+        assert nightly.changes(f"calendar/{name}")[0].author.actor == winner
+        assert len(nightly.changes(f"calendar/{name}")) == (1 if is_new else 2)
+
+
 def test_an_unknown_calendar_is_said_to_be_unknown(scheduler: Scheduler) -> None:
     for act in (
         lambda: scheduler.get_calendar("no-such"),
@@ -303,6 +396,90 @@ def test_a_start_where_nothing_has_changed_writes_nothing(
     nightly.start_all_jobs()
     nightly.store.database.boundary = None
     assert nightly.changes(limit=100) == before
+
+
+class TestRollingDeploys:
+    """``engine`` is a node that lives; programs start around it."""
+
+    def declare(self, scheduler: Scheduler, *dates: str) -> Scheduler:
+        scheduler.calendar("inventory", dates=dates)
+        scheduler.start_all_jobs()
+        return scheduler
+
+    def dates(self, scheduler: Scheduler) -> list[str]:
+        return list(scheduler.get_calendar("inventory")["dates"])
+
+    @pytest.fixture
+    def newer(
+        self, engine: ManualEngine, another_engine: Callable[..., ManualEngine], clock: ManualClock
+    ) -> ManualEngine:
+        """A node of newer code: its sign of life says what it declares."""
+        self.declare(engine.scheduler, TUESDAY)
+        newer = another_engine()
+        self.declare(newer.scheduler, WEDNESDAY)
+        newer.scheduler.engine.lease._beat()
+        clock.advance(minutes=5)
+        return newer
+
+    def test_an_old_process_that_starts_late_puts_no_older_dates_back(
+        self, newer: ManualEngine, another_engine: Callable[..., ManualEngine], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        before = newer.scheduler.changes()
+        late = another_engine().scheduler
+        for _ in range(2):
+            self.declare(late, TUESDAY)
+        assert self.dates(late) == [WEDNESDAY]
+        assert late.changes() == before
+        assert "declares 1 calendars as older code did" in caplog.text
+        late._declare_again()
+        assert self.dates(late) == [WEDNESDAY]
+
+    def test_dates_that_were_taken_back_hold_once_the_newer_code_is_gone(
+        self, newer: ManualEngine, another_engine: Callable[..., ManualEngine]
+    ) -> None:
+        back = self.declare(another_engine().scheduler, TUESDAY)
+        assert self.dates(back) == [WEDNESDAY]
+        newer.scheduler.shutdown()
+        back._declare_again()
+        assert self.dates(back) == [TUESDAY]
+        change = back.changes("calendar/inventory")[0]
+        assert (change.author.origin, change.after["calendar"]) == (Origin.START, {"dates": {TUESDAY: ""}})
+
+    def test_right_after_a_deploy_its_node_counts_as_alive_before_its_first_sign_of_life(
+        self, another_scheduler: Callable[..., Scheduler], clock: ManualClock
+    ) -> None:
+        self.declare(another_scheduler(), TUESDAY)
+        clock.advance(minutes=5)
+        self.declare(another_scheduler(), WEDNESDAY)
+        clock.advance(seconds=Settings().lease - 1)
+        assert self.dates(self.declare(another_scheduler(), TUESDAY)) == [WEDNESDAY]
+        clock.advance(seconds=2)
+        assert self.dates(self.declare(another_scheduler(), TUESDAY)) == [TUESDAY]
+
+    def test_what_is_newer_still_is_no_older_code(
+        self, newer: ManualEngine, another_engine: Callable[..., ManualEngine]
+    ) -> None:
+        newest = self.declare(another_engine().scheduler, "2050-03-10")
+        assert self.dates(newest) == ["2050-03-10"]
+
+    def test_an_operators_dates_outlast_late_code_and_what_comes_after_it(
+        self, newer: ManualEngine, another_engine: Callable[..., ManualEngine], clock: ManualClock
+    ) -> None:
+        newer.scheduler.set_calendar("inventory", dates=["2050-05-05"])
+        late = self.declare(another_engine().scheduler, TUESDAY)
+        assert self.dates(late) == ["2050-05-05"]
+        late.set_calendar("inventory", dates=[WEDNESDAY])
+        assert late.get_calendar("inventory")["source"] == "code"  # what the newer code declares
+
+    def test_one_that_stood_before_superseded_ones_were_remembered_follows_the_code(
+        self, another_scheduler: Callable[..., Scheduler], clock: ManualClock
+    ) -> None:
+        old = self.declare(another_scheduler(), TUESDAY)
+        with old.store.database.transaction("test") as session:
+            session.execute("UPDATE gnomon_calendars SET declared_at = NULL, superseded = NULL")
+        self.declare(another_scheduler(), WEDNESDAY)
+        late = self.declare(another_scheduler(), TUESDAY)
+        assert self.dates(late) == [WEDNESDAY]
 
 
 # -- together with exceptions

@@ -160,6 +160,31 @@ class TestDeciding:
             moved.revert_job("added")
 
 
+def test_a_start_of_ten_thousand_jobs_of_which_none_has_changed_writes_nothing(
+    another_scheduler: Schedulers, clock: ManualClock
+) -> None:
+    written: list[str] = []
+
+    def start() -> Scheduler:
+        scheduler = another_scheduler()
+        for number in range(10_000):
+            scheduler.register(nothing, "cron", id=f"job {number}", hour=number % 24, calendar="closed")
+        scheduler.calendar("closed", dates=[NOON.date()])
+        scheduler.store.database.boundary = written.append
+        scheduler.start_all_jobs()
+        return scheduler
+
+    rows = start().store.schedules.all()
+    assert len(rows) == 10_000
+    assert written, "what is written is not told"
+    written.clear()
+    clock.advance(minutes=1)
+    again = start()
+    assert written == []
+    assert again.store.schedules.all() == rows
+    assert [change.action for change in again.changes(limit=100)] == ["calendar"]
+
+
 class TestRollingDeploys:
     """``engine`` is a node that lives; programs start around it."""
 

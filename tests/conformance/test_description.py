@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -110,4 +112,19 @@ def tokens(scheduler: Scheduler) -> dict[str, str]:
 def send(case: Case, server: str, **headers: str) -> Any:
     answer = case.call(base_url=server, headers=headers or None)
     case.validate_response(answer, checks=CHECKED)
+    assert [time for time in times_in(answer.json() if is_json(answer) else None) if time.tzinfo is None] == []
     return answer
+
+
+def is_json(answer: Any) -> bool:
+    """Whether it is what a route tells; what somebody sent is quoted in a refusal, and may be any time."""
+    return str(answer.headers.get("content-type", "")) == "application/json"
+
+
+def times_in(told: Any) -> Iterator[datetime]:
+    """All that reads as a date with a time."""
+    if isinstance(told, dict | list):
+        for each in told.values() if isinstance(told, dict) else told:
+            yield from times_in(each)
+    elif isinstance(told, str) and re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:", told):
+        yield datetime.fromisoformat(told)

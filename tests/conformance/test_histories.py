@@ -28,6 +28,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "misfire_grace_time": st.sampled_from([60, 600, None]),
     "coalesce": st.booleans(),
     "max_instances": COUNTS,
+    "calendar": st.sampled_from([None, "closed", "quiet"]),
 }
 WHOLE = st.fixed_dictionaries(VALUES)
 PART = st.fixed_dictionaries({}, optional=VALUES)
@@ -103,7 +104,8 @@ class Model:
 START = st.tuples(st.just("start"), WHOLE)
 CHANGE = st.tuples(st.just("change"), st.tuples(PART, st.none() | st.integers(1, 100)))
 REVERT = st.tuples(st.just("revert"), st.none() | st.lists(st.sampled_from(list(VALUES)), unique=True))
-OUTSIDE = st.tuples(st.just("outside"), PART)
+#: A row has no place for a calendar, so another program changes none.
+OUTSIDE = st.tuples(st.just("outside"), PART.map(lambda part: {n: v for n, v in part.items() if n != "calendar"}))
 WAIT = st.tuples(st.just("wait"), st.integers(1, 100))
 LOOK = st.tuples(st.just("look"), st.none())
 HISTORIES = st.tuples(WHOLE, st.lists(st.one_of(START, CHANGE, REVERT, OUTSIDE, WAIT, LOOK), max_size=12))
@@ -118,6 +120,8 @@ class World:
         self.clock = ManualClock(NOON)
         self.model = Model(declared, dict(declared))
         self.deploy(declared)
+        for name in ("closed", "quiet"):
+            self.scheduler.set_calendar(name, dates=[NOON.date()])
 
     def deploy(self, declared: dict[str, Any]) -> None:
         self.clock.advance(minutes=1)

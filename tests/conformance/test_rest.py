@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+import gnomon
 from gnomon import Scheduler
 from gnomon.api import schemas
 from gnomon.domain.change import Author, Origin
@@ -17,11 +21,13 @@ from gnomon.operations.audit import change_in_words
 from gnomon.testing import ManualEngine
 from tests.conformance.conftest import NOON
 from tests.jobs import fail, nothing
+from tests.processes import wait_until
 
 JOBS = "/api/scheduler/jobs"
 JOB = f"{JOBS}/job"
 ANY = {"If-Match": "*"}
 CALENDARS = "/api/scheduler/calendars"
+NEW = {"If-None-Match": "*"}
 #: The first two due times of the job.
 DUE, NEXT_DUE = ((NOON + timedelta(days=days)).replace(hour=15).isoformat() for days in (0, 1))
 
@@ -123,6 +129,7 @@ class TestTokens:
         second = client.patch(JOB, json={"max_instances": 3}, headers=token)
         assert (first.status_code, second.status_code) == (200, 412)
         problem = second.json()
+        assert set(problem) <= set(schemas.Problem.model_fields)
         assert problem["type"] == "/problems/stale-token"
         assert problem["job"]["max_instances"] == 2
         assert problem["differing"] == ["max_instances"]
@@ -182,6 +189,20 @@ class TestFieldByField:
         assert field in answer.json()["field"]
         assert scheduler.changes() == []
 
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            (b'{"max_instances": 2, "enabled": true, "max_instances": 3}', "max_instances"),
+            (b'{"trigger": "cron", "trigger_args": {"hour": 4, "hour": 5}}', "hour"),
+        ],
+    )
+    def test_a_key_that_is_given_twice_is_named(
+        self, scheduler: Scheduler, client: TestClient, body: bytes, field: str
+    ) -> None:
+        answer = client.patch(JOB, content=body, headers={**ANY, "Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+        assert scheduler.changes() == []
+
     @pytest.mark.parametrize("body", [b'{"max_instances": NaN}', b'{"max_instances": 1e999}', b"\xff", b"[" * 10_000])
     def test_what_is_no_json_or_no_number_is_refused(self, client: TestClient, body: bytes) -> None:
         answer = client.patch(JOB, content=body, headers={**ANY, "Content-Type": "application/json"})
@@ -208,6 +229,22 @@ class TestDefaultsAndChanges:
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/change-refused")
         job = client.post(f"{JOB}/revert", json={"reason": "as the code says"}, headers=ANY).json()
         assert (job["trigger_args"]["hour"], job["source"]) == ("16", "code")
+
+    def test_the_new_default_is_followed_and_one_field_reverted(
+        self, client: TestClient, another_scheduler: Callable[..., Scheduler], engine: ManualEngine
+    ) -> None:
+        change = {"trigger": "cron", "trigger_args": {"hour": 4}, "max_instances": 3, "coalesce": False}
+        client.patch(JOB, json=change, headers=ANY)
+        job = client.post(f"{JOB}/revert", json={"fields": ["coalesce"]}, headers=seen(client)).json()
+        assert (job["coalesce"], set(job["overrides"])) == (True, {"trigger", "max_instances"})
+        engine.clock.advance(minutes=1)
+        newer = another_scheduler()
+        newer.register(nothing, "cron", id="job", hour=16)
+        newer.start_all_jobs()
+        job = client.post(f"{JOB}/adopt", json={"reason": "it is right"}, headers=seen(client)).json()
+        assert (job["trigger_args"]["hour"], set(job["overrides"])) == ("16", {"max_instances"})
+        (line, *_) = client.get("/api/scheduler/changes").json()["changes"]
+        assert (line["reason"], line["origin"], line["after"]["trigger_args"]["hour"]) == ("it is right", "api", "16")
 
     def test_the_log_is_read_by_job_actor_and_time_and_paged(self, scheduler: Scheduler, client: TestClient) -> None:
         for number in range(1, 6):
@@ -236,6 +273,21 @@ class TestDefaultsAndChanges:
         assert client.post(f"/api/scheduler/changes/{newer['id']}/undo", headers=ANY).json()["max_instances"] == 2
         assert client.get("/api/scheduler/changes/4711").status_code == 404
         assert client.post("/api/scheduler/changes/4711/undo", headers=ANY).status_code == 404
+
+    def test_nobody_alters_the_log(self, scheduler: Scheduler, client: TestClient) -> None:
+        """Neither over REST nor by a statement: lines are written, and read."""
+        client.patch(JOB, json={"max_instances": 2, "reason": "it is slow"}, headers=ANY)
+        (line,) = before = client.get("/api/scheduler/changes").json()["changes"]
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            for path in ("/api/scheduler/changes", f"/api/scheduler/changes/{line['id']}"):
+                answer = client.request(method, path, json={"reason": "it was somebody else"}, headers=ANY)
+                assert answer.status_code == 405
+        client.post(f"/api/scheduler/changes/{line['id']}/undo", headers=ANY)
+        scheduler.engine.remove_job("job")
+        assert client.get("/api/scheduler/changes").json()["changes"][-1:] == before
+        source = "".join(file.read_text() for file in Path(gnomon.__file__).parent.rglob("*.py"))
+        assert "INSERT INTO gnomon_changes" in source
+        assert not re.search(r"(UPDATE|DELETE FROM)\s+gnomon_changes", source)
 
 
 class TestOneRun:
@@ -302,7 +354,7 @@ class TestCalendars:
     @pytest.fixture(autouse=True)
     def closed(self, client: TestClient) -> None:
         body = {"dates": {DUE[:10]: "moving"}, "reason": "the warehouse moves"}
-        assert client.put(self.CLOSED, json=body).status_code == 200
+        assert client.put(self.CLOSED, json=body, headers=NEW).status_code == 201
 
     def test_jobs_can_leave_out_its_dates(self, scheduler: Scheduler, client: TestClient) -> None:
         job = client.patch(JOB, json={"calendar": "closed"}, headers=seen(client)).json()
@@ -331,7 +383,9 @@ class TestCalendars:
         refused = client.patch(JOB, json={"calendar": "open"}, headers=ANY)
         assert (refused.status_code, refused.json()["field"]) == (422, "calendar")
         for answer in (
+            client.get(f"{CALENDARS}/open"),
             client.delete(f"{CALENDARS}/open"),
+            client.delete(f"{CALENDARS}/open", headers={"If-Match": '"3f2a"'}),
             client.post(f"{JOB}/preview", json={"calendar": "open"}),
             client.post(
                 "/api/scheduler/preview", json={"trigger": "cron", "trigger_args": {"hour": 1}, "calendar": "open"}
@@ -341,9 +395,10 @@ class TestCalendars:
 
     def test_one_that_jobs_name_is_removed_by_force_alone(self, client: TestClient) -> None:
         client.patch(JOB, json={"calendar": "closed"}, headers=ANY)
-        refused = client.delete(self.CLOSED)
+        refused = client.delete(self.CLOSED, headers=ANY)
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/change-refused")
-        assert client.delete(self.CLOSED, params={"force": True}).json() == {"name": "closed", "jobs": ["job"]}
+        removed = client.delete(self.CLOSED, params={"force": True}, headers=ANY)
+        assert removed.json() == {"name": "closed", "jobs": ["job"]}
         job = client.get(JOB).json()
         assert job["next_start"] is None
         assert "does not exist" in job["problem"]
@@ -363,18 +418,59 @@ class TestCalendars:
         ],
     )
     def test_what_makes_no_sense_is_named(self, client: TestClient, name: str, body: Any, field: str) -> None:
-        answer = client.put(f"{CALENDARS}/{name}", json=body)
+        answer = client.put(f"{CALENDARS}/{name}", json=body, headers=ANY)
         assert (answer.status_code, answer.json()["field"]) == (422, field)
 
     def test_what_was_done_to_one_is_in_the_log(self, scheduler: Scheduler, client: TestClient) -> None:
-        client.put(self.CLOSED, json={"dates": [DUE[:10], NEXT_DUE[:10]]})
-        client.delete(self.CLOSED, params={"reason": "nobody needs it"})
+        client.put(self.CLOSED, json={"dates": [DUE[:10], NEXT_DUE[:10]]}, headers=ANY)
+        client.delete(self.CLOSED, params={"reason": "nobody needs it"}, headers=ANY)
         changes = client.get("/api/scheduler/changes").json()["changes"]
         assert [each["action"] for each in changes] == ["remove calendar", "calendar", "calendar"]
         words = [change_in_words(each) for each in scheduler.changes()]
         assert words == ["removed, 2 dates", "1 date → 2 dates", "1 date"]
         answer = client.post(f"/api/scheduler/changes/{changes[0]['id']}/undo", headers=ANY)
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/change-refused")
+
+    def test_one_is_set_and_removed_only_as_it_was_seen(self, scheduler: Scheduler, client: TestClient) -> None:
+        seen = client.get(self.CLOSED)
+        assert (seen.status_code, seen.json()) == (200, client.get(CALENDARS).json()["calendars"][0])
+        assert seen.headers["ETag"] == f'"{seen.json()["token"]}"'
+        token = {"If-Match": seen.headers["ETag"]}
+        wanted = {"dates": [NEXT_DUE[:10]], "reason": "it moves later"}
+        for answer in (client.put(self.CLOSED, json=wanted), client.delete(self.CLOSED)):
+            assert (answer.status_code, answer.json()["type"]) == (428, "/problems/precondition-required")
+        first = client.put(self.CLOSED, json=wanted, headers=token)
+        assert (first.status_code, first.headers["ETag"] == client.get(self.CLOSED).headers["ETag"]) == (200, True)
+        for second in (
+            client.put(self.CLOSED, json={"dates": ["2050-05-05"]}, headers=token),
+            client.delete(self.CLOSED, headers=token),
+        ):
+            assert (second.status_code, second.json()["type"]) == (412, "/problems/stale-token")
+            assert second.json()["calendar"] == client.get(self.CLOSED).json()
+            assert second.json()["differing"] == ["dates"]
+            assert [change["reason"] for change in second.json()["changes"]] == ["it moves later"]
+        assert len(scheduler.changes("calendar/closed")) == 2
+        assert client.delete(self.CLOSED, headers={"If-Match": first.headers["ETag"]}).status_code == 200
+
+    def test_a_new_one_overwrites_nobodys_and_one_that_was_removed_is_not_made_again(self, client: TestClient) -> None:
+        wanted = {"dates": [NEXT_DUE[:10]]}
+        refused = client.put(self.CLOSED, json=wanted, headers=NEW)
+        assert (refused.status_code, refused.json()["calendar"]["reason"]) == (412, "the warehouse moves")
+        assert refused.json()["differing"] is None
+        token = {"If-Match": client.get(self.CLOSED).headers["ETag"]}
+        client.delete(self.CLOSED, params={"reason": "nobody needs it"}, headers=token)
+        for headers, reasons in ((token, ["nobody needs it"]), (ANY, None)):
+            gone = client.put(self.CLOSED, json=wanted, headers=headers)
+            assert (gone.status_code, gone.json()["calendar"]) == (412, None)
+            assert (gone.json()["changes"] and [each["reason"] for each in gone.json()["changes"]]) == reasons
+        assert client.get(self.CLOSED).status_code == 404
+
+    @pytest.mark.parametrize(
+        "headers", [{"If-None-Match": '"3f2a"'}, {**NEW, **ANY}, {"If-Match": "3f2a"}, {"If-Match": 'W/"3f2a"'}]
+    )
+    def test_what_is_no_condition_is_refused(self, client: TestClient, headers: dict[str, str]) -> None:
+        answer = client.put(self.CLOSED, json={"dates": [NEXT_DUE[:10]]}, headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-request")
 
     def test_a_preview_says_what_is_left_out(self, client: TestClient) -> None:
         found = client.post(f"{JOB}/preview", json={"calendar": "closed"}).json()
@@ -480,6 +576,27 @@ class TestRuns:
         assert client.get(url, params={"tail": 1}).json()["is_last"] is True
         assert client.get(f"{self.RUNS}/4711/output").status_code == 404
 
+    def test_what_a_run_writes_is_read_while_it_runs(
+        self, client: TestClient, engine: ManualEngine, gate: Event
+    ) -> None:
+        def slow() -> None:
+            sys.stdout.write("begun\n")
+            gate.wait(30)
+            sys.stdout.write("done\n")
+
+        engine.scheduler.register(slow, "interval", id="slow", hours=1)
+        engine.clock.advance(hours=1)
+        (line,) = engine.step(wait=False)
+
+        def written() -> str:
+            return "".join(piece["text"] for piece in client.get(f"{self.RUNS}/{line.id}/output").json()["pieces"])
+
+        wait_until(lambda: written() == "begun\n")
+        assert client.get(f"{self.RUNS}/{line.id}").json()["state"] == "running"
+        gate.set()
+        engine.settle()
+        assert written() == "begun\ndone\n"
+
     def test_nodes_say_that_they_live(self, client: TestClient) -> None:
         (node,) = client.get("/api/scheduler/nodes").json()["nodes"]
         assert node["state"] == "alive"
@@ -525,6 +642,9 @@ class TestTasks:
             ({"id": "a/b"}, "id"),
             ({"trigger": "cron", "trigger_args": {"hour": 99}}, "hour"),
             ({"func": "os:system"}, "func"),
+            ({"calendar": "no-such"}, "calendar"),
+            ({"calendar": "x" * 65}, "calendar"),
+            ({"calendar": 5}, "calendar"),
         ],
     )
     def test_what_does_not_fit_is_named(self, client: TestClient, bad: Any, field: str) -> None:
@@ -532,6 +652,15 @@ class TestTasks:
         assert answer.status_code == 422, answer.text
         assert field in answer.json()["field"]
         assert client.get(f"{JOBS}/report-acme").status_code == 404
+
+    def test_a_job_is_added_with_a_calendar(self, scheduler: Scheduler, client: TestClient) -> None:
+        scheduler.set_calendar("closed", dates=[NOON.date()])
+        added = client.post(
+            JOBS, json={**self.NEW, "trigger": "cron", "trigger_args": {"hour": 15}, "calendar": "closed"}
+        )
+        assert (added.status_code, added.json()["calendar"]) == (201, "closed")
+        assert (added.json()["next_run_time"], added.json()["next_start"]) == (DUE, NEXT_DUE)
+        assert client.get("/api/scheduler/changes").json()["changes"][0]["after"]["calendar"] == "closed"
 
     def test_what_code_declares_is_not_removed(self, client: TestClient) -> None:
         refused = client.delete(JOB, headers=ANY)
@@ -560,6 +689,6 @@ def test_what_is_answered_is_what_the_description_says(scheduler: Scheduler, cli
     assert set(schemas.ComingTime.model_fields) == set(found["coming"][0])
     skipped = client.post(f"{JOB}/skip", headers=ANY).json()
     assert set(schemas.TickException.model_fields) == set(skipped["exceptions"][0])
-    calendar = client.put(f"{CALENDARS}/closed", json={"dates": {"2050-03-09": "moving"}}).json()
+    calendar = client.put(f"{CALENDARS}/closed", json={"dates": {"2050-03-09": "moving"}}, headers=NEW).json()
     assert set(schemas.Calendar.model_fields) == set(calendar)
     assert set(schemas.CalendarDate.model_fields) == set(calendar["upcoming"][0])

@@ -24,6 +24,7 @@ from gnomon.errors import (
     StaleToken,
     TaskNotFound,
 )
+from gnomon.operations.audit import change_in_words
 from gnomon.testing import ManualClock, ManualEngine
 from tests import tasks
 from tests.conformance.conftest import NOON
@@ -188,6 +189,9 @@ class TestAdding:
             ({"name": "a\x1b[2J"}, "name"),
             ({"description": "d" * 501}, "description"),
             ({"enabled": "no"}, "enabled"),
+            ({"calendar": "no-such"}, "calendar"),
+            ({"calendar": "none"}, "calendar"),
+            ({"calendar": 7}, "calendar"),
             ({"hour": 25}, "hour"),
             ({"houre": 3}, "houre"),
             ({"trigger": "weekly"}, "trigger"),
@@ -238,6 +242,31 @@ class TestAdding:
         assert (change.action, change.author.actor, change.author.reason) == ("add", "mia", "a new tenant")
         assert change.after["kwargs"] == ACME
         assert change.after["trigger_args"] == {"hour": "13", "timezone": "UTC"}
+
+    def test_with_a_calendar_whose_dates_it_leaves_out(self, web: Scheduler, engine: ManualEngine) -> None:
+        web.set_calendar("closed", dates={NOON.date(): "moving"})
+        web.set_calendar("quiet", dates=["2050-03-09"])
+        job = web.add_job("acme", "greet", "cron", hour=13, kwargs=ACME, calendar="closed")
+        assert (job["calendar"], job["source"], job["overrides"]) == ("closed", "code", {})
+        assert (job["next_run_time"], job["next_start"]) == (ONE.isoformat(), (ONE + timedelta(days=1)).isoformat())
+        assert web.get_calendar("closed")["jobs"] == ["acme"]
+        (change,) = web.changes("acme")
+        assert change.after["calendar"] == "closed"
+        assert change_in_words(change).endswith(", calendar closed")
+        engine.run_until(ONE + timedelta(days=1))
+        assert [(run.state, run.error) for run in web.runs("acme")] == [
+            (RunState.SUCCEEDED, None),
+            (RunState.SKIPPED, "excluded by calendar closed: moving"),
+        ]
+
+        # What it was added with is its default, and part of what a removal can be undone to.
+        assert set(web.change_job("acme", calendar="quiet")["overrides"]) == {"calendar"}
+        assert web.revert_job("acme")["token"] == job["token"]
+        assert web.change_job("acme", calendar=None)["source"] == "override"
+        assert web.change_job("acme", calendar=DEFAULT)["calendar"] == "closed"
+        web.remove_job("acme")
+        assert web.get_calendar("closed")["jobs"] == []
+        assert web.undo_change(web.changes("acme")[0].id or 0)["token"] == job["token"]
 
     def test_a_reason_that_is_too_long_is_refused(self, web: Scheduler) -> None:
         with pytest.raises(InvalidInput, match="reason"):

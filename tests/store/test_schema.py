@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -13,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 import gnomon.store
+from gnomon.domain.calendar import Definition
 from gnomon.store import Store, schema
 from gnomon.store.tables import metadata
 
@@ -67,6 +71,29 @@ def test_upgrading_again_changes_nothing(store: Store) -> None:
     before = shape(store.url.render_as_string(hide_password=False))
     assert store.upgrade() == schema.HEAD
     assert shape(store.url.render_as_string(hide_password=False)) == before
+
+
+def test_what_stands_in_the_first_version_is_read_after_moving_on(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _head: upgrade(config, "0001"))
+    store = Store(store_url)
+    store.upgrade()
+    monkeypatch.undo()
+    assert schema.version(store.database) == "0001"
+    with store.database.transaction("test") as session:
+        session.execute(
+            "INSERT INTO gnomon_calendars (name, definition, declared, dates, actor, origin, changed_at) VALUES "
+            "('closed', :made_from, :made_from, :dates, 'mia', 'cli', 0)",
+            {"made_from": '{"dates":{"2050-03-08":"moving"}}', "dates": '{"2050-03-08":"moving"}'},
+        )
+    store.upgrade()
+    (calendar,) = store.calendars.all()
+    assert calendar.declared == calendar.definition == Definition(dates={date(2050, 3, 8): "moving"})
+    assert calendar.declaration is not None
+    assert calendar.declaration.superseded == ()
+    store.close()
 
 
 def test_many_may_upgrade_at_once(store_url: str) -> None:

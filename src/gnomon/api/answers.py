@@ -16,6 +16,6 @@ def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = 
     return Response(orjson.dumps(content), status, headers, media_type="application/json")
 
 
-def job_answer(job: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A job, with its token as entity tag."""
-    return answer(job, status, {**etag(job), **(headers or {})})
+def tagged_answer(stored: Mapping[str, Any], status: int = 200) -> Response:
+    """A job or a calendar, with its token as entity tag."""
+    return answer(stored, status, etag(stored))

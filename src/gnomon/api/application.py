@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -12,6 +13,7 @@ from gnomon.access.authentication import Identify
 from gnomon.access.guard import Guard
 from gnomon.access.hosts import LOOPBACK
 from gnomon.api import calendars, changes, events, health, jobs, nodes, previews, problems, runs, session, steering
+from gnomon.api.ambiguity import unambiguous
 from gnomon.api.needs import declared_only, needs
 from gnomon.domain.principal import Role
 from gnomon.scheduler import Scheduler
@@ -20,6 +22,16 @@ from gnomon.scheduler import Scheduler
 PUBLIC = frozenset({health.PATH, session.PATH})
 
 _DESCRIPTION = "/api/scheduler/openapi.json"
+
+
+class _Described(FastAPI):
+    """An application whose description says what its refusals look like."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The API in OpenAPI 3.1; worked out once."""
+        if self.openapi_schema is None:
+            problems.describe(super().openapi())
+        return super().openapi()
 
 
 def make_application(
@@ -33,14 +45,14 @@ def make_application(
 ) -> FastAPI:
     """The API of a scheduler, started or not; see ``Scheduler.asgi``. ``further`` are routes beside those of the API,
     and ``public`` the addresses that answer somebody whom nobody knows."""
-    app = FastAPI(
+    app = _Described(
         title="Gnomon",
         version=version("gnomon"),
         description="Recurring jobs: what you see is what will fire.",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(declared_only)],
+        dependencies=[Depends(declared_only), Depends(unambiguous)],
         responses=problems.OF_EVERY_ROUTE,
     )
     problems.install(app)

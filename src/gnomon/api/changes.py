@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from gnomon.api import schemas
-from gnomon.api.answers import answer, job_answer
+from gnomon.api.answers import answer, tagged_answer
 from gnomon.api.conditional import ANSWERS, IfMatch, expected_token
 from gnomon.api.cursors import cursor_of, position_of
 from gnomon.api.needs import needs
@@ -61,7 +61,7 @@ def router(scheduler: Scheduler) -> APIRouter:
         """Undo a change by a new one. Refused where a later change stands in the way. The answer is the job."""
         token = _token(scheduler, scheduler.change(change_id), if_match)
         author = who.author(Origin.API, body.reason if body is not None else None)
-        return job_answer(scheduler.undo_change(change_id, if_token=token, author=author))
+        return tagged_answer(scheduler.undo_change(change_id, if_token=token, author=author))
 
     return routes
 

@@ -19,7 +19,7 @@ def router(scheduler: Scheduler) -> APIRouter:
     """The route."""
     routes = APIRouter(tags=["health"])
 
-    @routes.get(PATH)
+    @routes.get(PATH, responses={503: {"description": "not all is well", "content": {"application/json": {}}}})
     def health(who: Annotated[Principal | None, anybody()]) -> Response:
         """Signs of life of the loop and the store: 200 if all is well, 503 if not. Who may look is told why."""
         found = scheduler.health()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from gnomon.api import schemas
-from gnomon.api.answers import answer, job_answer
+from gnomon.api.answers import answer, tagged_answer
 from gnomon.api.conditional import ANSWERS, IfMatch, expected_token
 from gnomon.api.cursors import cursor_of, position_of
 from gnomon.api.needs import needs
@@ -62,9 +62,10 @@ def router(scheduler: Scheduler) -> APIRouter:
             name=body.name,
             description=body.description,
             enabled=body.enabled,
+            calendar=body.calendar,
             author=who.author(Origin.API, body.reason),
         )
-        return job_answer(job, 201)
+        return tagged_answer(job, 201)
 
     @routes.get("/tasks", dependencies=[needs(Role.VIEWER)], responses={200: {"model": schemas.Tasks}})
     def list_tasks() -> Response:
@@ -74,7 +75,7 @@ def router(scheduler: Scheduler) -> APIRouter:
     @routes.get("/jobs/{job_id}", dependencies=[needs(Role.VIEWER)], responses=_JOB)
     def show_job(job_id: str) -> Response:
         """One job as it stands. Its token is the `ETag`."""
-        return job_answer(scheduler.get_job(job_id))
+        return tagged_answer(scheduler.get_job(job_id))
 
     @routes.patch("/jobs/{job_id}", responses={**_JOB, **ANSWERS})
     def change_job(job_id: str, patch: schemas.JobPatch, who: Operator, if_match: IfMatch = None) -> Response:
@@ -95,12 +96,12 @@ def router(scheduler: Scheduler) -> APIRouter:
         changed = scheduler.change_job(
             job_id, trigger_args=args, expires_at=expires_at, if_token=token, author=author, **cast("Any", fields)
         )
-        return job_answer(changed)
+        return tagged_answer(changed)
 
     @routes.delete("/jobs/{job_id}", responses={**_JOB, **ANSWERS})
     def remove_job(job_id: str, who: Operator, if_match: IfMatch = None) -> Response:
         """Remove a job that no code declares; the answer is the job as it stood. Undoing that change brings it back."""
         token = expected_token(scheduler, job_id, if_match)
-        return job_answer(scheduler.remove_job(job_id, if_token=token, author=who.author(Origin.API)))
+        return tagged_answer(scheduler.remove_job(job_id, if_token=token, author=who.author(Origin.API)))
 
     return routes

@@ -10,8 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from gnomon.access.asking import challenge
+from gnomon.access.asking import challenge, principal_of
 from gnomon.access.security_headers import with_security
+from gnomon.api.schemas import Problem
 from gnomon.errors import (
     CalendarNotFound,
     ChangeNotFound,
@@ -24,6 +25,7 @@ from gnomon.errors import (
     NotAllowed,
     NotAuthenticated,
     RunNotFound,
+    StaleCalendar,
     StaleToken,
     StoreError,
     TaskNotFound,
@@ -46,6 +48,7 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (InvalidTrigger, 422, "invalid-trigger", "The trigger is not valid"),
     (InvalidInput, 422, "invalid-input", "A value is not allowed"),
     (StaleToken, 412, "stale-token", "Somebody else has changed the job"),
+    (StaleCalendar, 412, "stale-token", "Somebody else has changed the calendar"),
     (JobExists, 409, "job-exists", "There is a job of this id already"),
     (ChangeRefused, 409, "change-refused", "The job cannot be changed so"),
     (StoreError, 503, "store-unavailable", "The store does not answer"),
@@ -63,7 +66,7 @@ _HTTP_KINDS = {
 
 #: What any route may answer, for the description of the API: said by what stands before the routes.
 OF_EVERY_ROUTE: dict[int | str, dict[str, Any]] = {
-    status: {"description": words, "content": {"application/problem+json": {}}}
+    status: {"description": words}
     for status, words in {
         400: "unknown host, or an address that is not valid",
         401: "nobody knows who is asking",
@@ -86,20 +89,37 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unforeseen)
 
 
+def describe(api: dict[str, Any]) -> None:
+    """Say in a description of the API that each refusal is a problem, beside what its route says it may be."""
+    components = api["components"]["schemas"]
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    for name, part in schema.pop("$defs").items():
+        components.setdefault(name, part)
+    components["Problem"] = schema
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in api["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    response["content"] = {**response.get("content", {}), **content}
+
+
 def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> Response:
     """A problem as a response. ``more`` are its extension members."""
     content = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail, **more}
     return JSONResponse(content, status, media_type="application/problem+json")
 
 
-def _ours(_request: Request, error: Exception) -> Response:
+def _ours(request: Request, error: Exception) -> Response:
     for kind, status, name, title in _KINDS:
         if isinstance(error, kind):
             more: dict[str, Any] = {}
             if isinstance(error, InvalidInput):
                 more = {"field": error.field, "value": shown(error.value), "allowed": error.allowed}
-            elif isinstance(error, StaleToken):
+            elif isinstance(error, StaleToken | StaleCalendar):
                 more = _what_is_different(error)
+                who = principal_of(request.scope)
+                logger.info("%s was refused: %s", shown(who.name if who is not None else None), error)
             if status >= 500:
                 logger.warning("%s", error)
             answer = problem(status, name, title, str(error), **more)
@@ -112,10 +132,11 @@ def _ours(_request: Request, error: Exception) -> Response:
     return problem(500, "internal", "Something went wrong in Gnomon", "the log of the server says more")
 
 
-def _what_is_different(error: StaleToken) -> dict[str, Any]:
-    """The job as it stands, and what was changed since the token that was sent (null: nobody knows that one)."""
+def _what_is_different(error: StaleToken | StaleCalendar) -> dict[str, Any]:
+    """What stands there, and what was changed since the token that was sent (null: nobody knows that one)."""
+    stands = {"job": error.job} if isinstance(error, StaleToken) else {"calendar": error.calendar}
     changes = None if error.changes is None else [change_dict(change) for change in error.changes]
-    return {"job": error.job, "differing": error.differing, "changes": changes}
+    return {**stands, "differing": error.differing, "changes": changes}
 
 
 def _invalid(_request: Request, error: Exception) -> Response:

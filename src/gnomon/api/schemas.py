@@ -15,6 +15,7 @@ Day = date
 
 _JOB_ID = "nightly_report"
 _TIME = "2026-12-01T03:00:00+01:00"
+_REASON = "the warehouse moves"
 
 Kind = Literal["cron", "interval", "date", "calendarinterval", "crontab"]
 State = Literal["active", "paused", "finished", "orphaned", "quarantined"]
@@ -26,6 +27,11 @@ OverridableField = Literal[
 RunState = Literal[
     "queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost", "missed", "skipped", "coalesced"
 ]
+
+
+def _example(**body: Any) -> ConfigDict:
+    """What a request may look like, for the description."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
 
 
 class _Answer(BaseModel):
@@ -324,6 +330,7 @@ class Calendar(_Answer):
     origin: Origin
     reason: str | None
     changed_at: datetime
+    token: str = Field(description="changes exactly when what it leaves out does; the `ETag`")
 
 
 class Calendars(_Answer):
@@ -350,6 +357,14 @@ class Problem(_Answer):
     field: str | None = Field(default=None, description="the field that is wrong")
     value: str | None = Field(default=None, description="what was sent, shortened")
     allowed: str | None = Field(default=None, description="what would have been right")
+    job: Job | None = Field(default=None, description="of `stale-token`: the job as it stands")
+    calendar: Calendar | None = Field(default=None, description="of `stale-token`: the calendar as it stands, if any")
+    differing: list[str] | None = Field(
+        default=None, description="of `stale-token`: the fields that somebody changed since; null: it is not known"
+    )
+    changes: list[Change] | None = Field(
+        default=None, description="of `stale-token`: these changes, the oldest first; null: it is not known"
+    )
 
 
 # -- requests
@@ -360,11 +375,15 @@ TriggerArgs = Annotated[dict[str, Any], Field(max_length=20, description="argume
 class Because(_Body):
     """Why."""
 
+    model_config = _example(reason=_REASON)
+
     reason: str | None = Field(default=None, max_length=1000, description="why; kept in the log of changes")
 
 
 class BecauseUntil(Because):
     """Why, and until when."""
+
+    model_config = _example(reason=_REASON, expires_at=_TIME)
 
     expires_at: AwareDatetime | None = Field(
         default=None, strict=False, description="when what is changed returns to the code: ISO 8601 with offset"
@@ -373,6 +392,8 @@ class BecauseUntil(Because):
 
 class Skipping(Because):
     """Which due time to skip."""
+
+    model_config = _example(at=_TIME, reason=_REASON)
 
     at: AwareDatetime | None = Field(
         default=None,
@@ -385,6 +406,8 @@ class Skipping(Because):
 class Moving(Skipping):
     """Which run to move, and when it starts instead."""
 
+    model_config = _example(at=_TIME, to="2026-12-01T05:30:00+01:00", reason=_REASON)
+
     to: AwareDatetime = Field(
         strict=False, description="when it starts instead: still to come, between the runs before and after it"
     )
@@ -393,11 +416,15 @@ class Moving(Skipping):
 class Clearing(Because):
     """Which exception to take back."""
 
+    model_config = _example(at=_TIME)
+
     at: AwareDatetime = Field(strict=False, description="the due time that was skipped or moved")
 
 
 class Reverting(Because):
     """What to return to the code."""
+
+    model_config = _example(fields=["trigger"], reason="the export is fast again")
 
     fields: list[OverridableField] | None = Field(
         default=None, max_length=10, description="all that is overridden, unless some fields are named"
@@ -407,17 +434,11 @@ class Reverting(Because):
 class JobPatch(BecauseUntil):
     """What to change of a job, field by field: absent stays, `null` returns to what the code says."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "trigger": "cron",
-                    "trigger_args": {"hour": 4, "timezone": "Europe/Berlin"},
-                    "reason": "the export is late",
-                    "expires_at": _TIME,
-                }
-            ]
-        }
+    model_config = _example(
+        trigger="cron",
+        trigger_args={"hour": 4, "timezone": "Europe/Berlin"},
+        reason="the export is late",
+        expires_at=_TIME,
     )
 
     trigger: str | None = Field(
@@ -443,18 +464,13 @@ class JobPatch(BecauseUntil):
 class NewJob(Because):
     """A job to add for a task that code declares."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "report-acme",
-                    "task": "send_report",
-                    "trigger": "crontab",
-                    "trigger_args": {"expression": "0 6 * * 1", "timezone": "Europe/Berlin"},
-                    "kwargs": {"tenant": "acme"},
-                }
-            ]
-        }
+    model_config = _example(
+        id="report-acme",
+        task="send_report",
+        trigger="crontab",
+        trigger_args={"expression": "0 6 * * 1", "timezone": "Europe/Berlin"},
+        kwargs={"tenant": "acme"},
+        calendar="de-holidays",
     )
 
     id: str = Field(min_length=1, max_length=191)
@@ -465,6 +481,7 @@ class NewJob(Because):
     name: str | None = Field(default=None, min_length=1, max_length=191)
     description: str | None = Field(default=None, max_length=500)
     enabled: bool = True
+    calendar: str | None = Field(default=None, max_length=64, description="the calendar whose dates the job leaves out")
 
 
 class Task(_Answer):
@@ -483,9 +500,7 @@ class CalendarToSet(Because):
     """What a calendar is made from: the holidays of a country, dates, or both. It is made anew: what was left out of
     an earlier definition is gone."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"dates": {"2026-12-24": "Christmas Eve"}, "reason": "the office is closed"}]}
-    )
+    model_config = _example(dates={"2026-12-24": "Christmas Eve"}, reason="the office is closed")
 
     country: str | None = Field(default=None, max_length=8, description="ISO 3166, as DE")
     subdivision: str | None = Field(default=None, max_length=32, description="of that country, as BE")
@@ -497,9 +512,7 @@ class CalendarToSet(Because):
 class TriggerToPreview(_Body):
     """A trigger, to see when it would fire."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"trigger": "crontab", "trigger_args": {"expression": "0 3 * * 1-5"}}]}
-    )
+    model_config = _example(trigger="crontab", trigger_args={"expression": "0 3 * * 1-5"})
 
     trigger: str = Field(max_length=32)
     trigger_args: TriggerArgs = Field(default_factory=dict)
@@ -510,11 +523,7 @@ class TriggerToPreview(_Body):
 class ChangeToPreview(_Body):
     """Another trigger, another calendar, or both, to see what a job would do with them."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"trigger": "crontab", "trigger_args": {"expression": "0 3 * * 1-5"}, "calendar": "none"}]
-        }
-    )
+    model_config = _example(trigger="crontab", trigger_args={"expression": "0 3 * * 1-5"}, calendar="none")
 
     trigger: str | None = Field(default=None, max_length=32, description="without, the job's own")
     trigger_args: TriggerArgs = Field(default_factory=dict)

@@ -20,9 +20,7 @@ from gnomon.scheduler import Scheduler
 PATH = "/api/scheduler/session"
 
 _EXAMPLE: dict[str, Any] = {"token": "gnomon_0123456789_…"}
-_TOO_OFTEN: dict[int | str, dict[str, Any]] = {
-    429: {"description": "too many attempts", "content": {"application/problem+json": {}}}
-}
+_TOO_OFTEN: dict[int | str, dict[str, Any]] = {429: {"description": "too many attempts"}}
 
 
 class SignIn(BaseModel):

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from gnomon.api import schemas
-from gnomon.api.answers import job_answer
+from gnomon.api.answers import tagged_answer
 from gnomon.api.conditional import ANSWERS, IfMatch, expected_token
 from gnomon.api.needs import needs
 from gnomon.domain.change import Author, Origin
@@ -35,7 +35,7 @@ def router(scheduler: Scheduler) -> APIRouter:
         """Do not fire the job until it is resumed, or until `expires_at`."""
         token = expected_token(scheduler, job_id, if_match)
         until = body.expires_at if body is not None else None
-        return job_answer(
+        return tagged_answer(
             scheduler.change_job(job_id, enabled=False, expires_at=until, if_token=token, author=_author(who, body))
         )
 
@@ -46,7 +46,7 @@ def router(scheduler: Scheduler) -> APIRouter:
         """Fire the job again. The next run is counted from now."""
         token = expected_token(scheduler, job_id, if_match)
         until = body.expires_at if body is not None else None
-        return job_answer(
+        return tagged_answer(
             scheduler.change_job(job_id, enabled=True, expires_at=until, if_token=token, author=_author(who, body))
         )
 
@@ -55,19 +55,19 @@ def router(scheduler: Scheduler) -> APIRouter:
         """Return what was overridden to what the code says."""
         token = expected_token(scheduler, job_id, if_match)
         fields = body.fields if body is not None else None
-        return job_answer(scheduler.revert_job(job_id, fields=fields, if_token=token, author=_author(who, body)))
+        return tagged_answer(scheduler.revert_job(job_id, fields=fields, if_token=token, author=_author(who, body)))
 
     @routes.post("/keep", responses=_RESPONSES)
     def keep(job_id: str, who: Operator, body: schemas.Because | None = None, if_match: IfMatch = None) -> Response:
         """Where the code has changed its mind since: keep what was overridden as it is."""
         token = expected_token(scheduler, job_id, if_match)
-        return job_answer(scheduler.keep_override(job_id, if_token=token, author=_author(who, body)))
+        return tagged_answer(scheduler.keep_override(job_id, if_token=token, author=_author(who, body)))
 
     @routes.post("/adopt", responses=_RESPONSES)
     def adopt(job_id: str, who: Operator, body: schemas.Because | None = None, if_match: IfMatch = None) -> Response:
         """Where the code has changed its mind since: follow the code."""
         token = expected_token(scheduler, job_id, if_match)
-        return job_answer(scheduler.adopt_default(job_id, if_token=token, author=_author(who, body)))
+        return tagged_answer(scheduler.adopt_default(job_id, if_token=token, author=_author(who, body)))
 
     @routes.post("/skip", responses=_RESPONSES)
     def skip(job_id: str, who: Operator, body: schemas.Skipping | None = None, if_match: IfMatch = None) -> Response:
@@ -75,19 +75,21 @@ def router(scheduler: Scheduler) -> APIRouter:
         as they are."""
         token = expected_token(scheduler, job_id, if_match)
         at = body.at if body is not None else None
-        return job_answer(scheduler.skip_next(job_id, at=at, if_token=token, author=_author(who, body)))
+        return tagged_answer(scheduler.skip_next(job_id, at=at, if_token=token, author=_author(who, body)))
 
     @routes.post("/move", responses=_RESPONSES)
     def move(job_id: str, who: Operator, body: schemas.Moving, if_match: IfMatch = None) -> Response:
         """Let one run start at another time: that of the due time `at`, or the one that would start next."""
         token = expected_token(scheduler, job_id, if_match)
-        return job_answer(scheduler.move_next(job_id, body.to, at=body.at, if_token=token, author=_author(who, body)))
+        return tagged_answer(
+            scheduler.move_next(job_id, body.to, at=body.at, if_token=token, author=_author(who, body))
+        )
 
     @routes.post("/clear", responses=_RESPONSES)
     def clear(job_id: str, who: Operator, body: schemas.Clearing, if_match: IfMatch = None) -> Response:
         """Take back that one run was skipped or moved, as long as that has not happened."""
         token = expected_token(scheduler, job_id, if_match)
-        return job_answer(scheduler.clear_exception(job_id, body.at, if_token=token, author=_author(who, body)))
+        return tagged_answer(scheduler.clear_exception(job_id, body.at, if_token=token, author=_author(who, body)))
 
     return routes
 

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from gnomon.cli import moments
 from gnomon.cli.arguments import ArgumentsOption, given_arguments
 from gnomon.cli.changes import JobsArgument, ReasonOption, author_of
 from gnomon.cli.exits import SomeFailed
@@ -18,6 +17,7 @@ from gnomon.cli.jobs import last_run, next_run
 from gnomon.cli.nodes import say_if_nobody_fires
 from gnomon.cli.options import JsonOption, YesOption, flag
 from gnomon.cli.output import confirm, facts, in_one_line, is_wide, listing, print_json, screen, state_of_job
+from gnomon.cli.preview import coming_text
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.cli.trigger_words import kinds_help, trigger_arguments
 from gnomon.errors import GnomonError
@@ -30,12 +30,14 @@ ADD_HELP = f"""Add a job that runs a task, with arguments and a schedule of its 
 
 A task is a function that an application declares with @scheduler.task; gnomon tasks lists them with their arguments. An
 argument is checked against the task. Its value is JSON where the task takes that, and text otherwise: no quotes are
-needed around text. Shows the job and its next fire times, and asks. It fires without a restart.
+needed around text. With --calendar, it does not run on the dates of that one; gnomon calendars lists those that there
+are. Shows the job and its next fire times, and asks. It fires without a restart.
 
 Examples:
   gnomon add acme-report report cron hour=3 --arg tenant=acme
   gnomon add acme-sync sync crontab "*/5 * * * *" --arg tenant=acme --arg 'limits={{"rows": 1000}}' --yes
   gnomon add globex-report report interval hours=6 --arg tenant=globex --paused
+  gnomon add initech-report report cron hour=3 --arg tenant=initech --calendar de-holidays
 
 Kinds and their arguments:
 
@@ -52,6 +54,9 @@ def add(
     arguments: ArgumentsOption = None,
     name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="A name for people.")] = None,
     description: Annotated[str | None, typer.Option("--description", metavar="TEXT", help="Shown beside it.")] = None,
+    calendar: Annotated[
+        str | None, typer.Option("--calendar", metavar="NAME", help="Leave out the dates of this calendar.")
+    ] = None,
     paused: Annotated[bool, flag("--paused", help="Do not fire it until it is resumed.")] = False,
     reason: ReasonOption = None,
     yes: YesOption = False,
@@ -63,11 +68,11 @@ def add(
     trigger: dict[str, Any] = trigger_arguments(kind, words or [])
     with opened(store, app) as scheduler:
         kwargs = scheduler.check_arguments(task, given_arguments(scheduler, task, arguments or []))
-        preview = scheduler.preview(kind, count=_FIRE_TIMES, **trigger)
+        preview = scheduler.preview(kind, count=_FIRE_TIMES, calendar=calendar, **trigger)
         confirm(
             f"Add {in_one_line(job)}?",
             yes=yes,
-            show=lambda console: _show_new(console, job, task, kwargs, preview, paused=paused),
+            show=lambda console: _show_new(console, job, task, kwargs, preview, calendar, paused=paused),
             as_json=as_json,
         )
         added = scheduler.add_job(
@@ -78,6 +83,7 @@ def add(
             name=name,
             description=description,
             enabled=not paused,
+            calendar=calendar,
             author=author,
             **preview.trigger.args,
         )
@@ -133,15 +139,24 @@ def remove(
 
 
 def _show_new(
-    console: Console, job: str, task: str, kwargs: Mapping[str, Any], preview: Preview, *, paused: bool
+    console: Console,
+    job: str,
+    task: str,
+    kwargs: Mapping[str, Any],
+    preview: Preview,
+    calendar: str | None,
+    *,
+    paused: bool,
 ) -> None:
     console.print(Text(in_one_line(job), "bold"))
     table = facts()
     table.add_row("task", in_one_line(task))
     table.add_row("arguments", in_one_line(arguments_in_words(kwargs)) or "none")
     table.add_row("schedule", in_one_line(preview.trigger.words))
-    for number, time in enumerate(preview.fire_times):
-        table.add_row("" if number else "fires", moments.full(time))
+    if calendar is not None:
+        table.add_row("calendar", in_one_line(calendar))
+    for number, each in enumerate(preview.coming):
+        table.add_row("" if number else "fires", coming_text(each))
     console.print(table)
     if paused:
         console.print(Text("It is added paused: nothing fires until `gnomon resume`.", "yellow"))

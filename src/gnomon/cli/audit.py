@@ -15,8 +15,8 @@ from gnomon.cli.options import JsonOption, YesOption
 from gnomon.cli.output import confirm, facts, in_one_line, print_json, screen
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.cli.until import moment_of
+from gnomon.domain.calendar import LOGGED_AS
 from gnomon.operations.audit import change_dict, change_in_words
-from gnomon.operations.calendars import LOGGED_AS
 from gnomon.operations.undo import ADDITIONS
 
 _MOST = 1000

@@ -14,11 +14,11 @@ from gnomon.cli.changes import ReasonOption, author_of
 from gnomon.cli.options import JsonOption, YesOption
 from gnomon.cli.output import confirm, facts, in_one_line, listing, print_json, screen
 from gnomon.cli.store_option import AppOption, StoreOption, opened
-from gnomon.domain.calendar import check_calendar_name
+from gnomon.domain.calendar import Definition, check_calendar_name, read_dates
 from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput
 from gnomon.scheduler import Scheduler
 
-_SHOWN_JOBS = 10
+_SHOWN_JOBS, _SHOWN_DATES = 10, 20
 _NO_CALENDARS = """\
 There are no calendars here yet. Make one, and let a job leave out its dates:
 
@@ -88,7 +88,8 @@ def set_(
 
     Each such due time gets a line in the ledger that says so. The holidays of a country are worked out for ten years
     ahead, and kept; that needs `pip install 'gnomon[holidays]'` here, and not on the nodes. In a file, what follows a
-    date on its line is what it is called, and # begins a comment.
+    date on its line is what it is called, and # begins a comment. Shows what it is made from before and after, and
+    which jobs name it, and asks. What somebody else sets meanwhile is not overwritten: the command is refused then.
 
     Examples:
       gnomon calendar set de-holidays --country DE --subdivision BE
@@ -97,22 +98,30 @@ def set_(
     """
     check_calendar_name(name)
     author = author_of(reason)
-    given = _dates(dates) if dates is not None else None
+    given = read_dates(_dates(dates)) if dates is not None else {}
+    wanted = Definition(country=country, subdivision=subdivision, dates=given)
     with opened(store, app) as scheduler:
         before = _known(scheduler, name)
         confirm(
             f"{'Make' if before is None else 'Change'} calendar {name}?",
             yes=yes,
-            show=lambda console: _show_users(console, before),
+            show=lambda console: _show_difference(console, name, before, wanted),
             as_json=as_json,
         )
-        made = scheduler.set_calendar(name, country=country, subdivision=subdivision, dates=given, author=author)
+        made = scheduler.set_calendar(
+            name,
+            country=country,
+            subdivision=subdivision,
+            dates=given,
+            if_token=None if before is None else before["token"],
+            if_exists=before is not None,
+            author=author,
+        )
         if as_json:
             print_json(made)
             return
         console = screen()
         console.print(Text.assemble(("✓ ", "green"), (name, "bold"), f": {made['words']}; next {_next(made)}"))
-        _show_users(console, made)
 
 
 @calendar.command()
@@ -130,7 +139,7 @@ def remove(
     """Remove a calendar. Refused while jobs name it: without it, it can't be said whether they run on a date.
 
     With --force those jobs are left alone, and `gnomon show` says why, until there is a calendar of the name again or
-    they name another.
+    they name another. Shows it, and asks; refused if somebody else sets it meanwhile.
 
     Examples:
       gnomon calendar remove inventory
@@ -145,8 +154,8 @@ def remove(
             raise ChangeRefused(
                 f"calendar {name!r} is named by {_some(found['jobs'])}; `gnomon set JOB --calendar none`, or --force"
             )
-        confirm(f"Remove calendar {name}?", yes=yes, show=lambda c: _show_users(c, found), as_json=as_json)
-        users = scheduler.remove_calendar(name, force=force, author=author)
+        confirm(f"Remove calendar {name}?", yes=yes, show=lambda console: _show(console, found), as_json=as_json)
+        users = scheduler.remove_calendar(name, force=force, if_token=found["token"], author=author)
         if as_json:
             print_json({"name": name, "jobs": users})
             return
@@ -163,9 +172,27 @@ def _known(scheduler: Scheduler, name: str) -> dict[str, Any] | None:
         return None
 
 
-def _show_users(console: Console, found: dict[str, Any] | None) -> None:
-    if found is None:
-        return
+def _show_difference(console: Console, name: str, before: dict[str, Any] | None, wanted: Definition) -> None:
+    table = listing(in_one_line(name), "BEFORE", "AFTER")
+    table.columns[0].style = "dim"
+    table.add_row(
+        "dates", "" if before is None else in_one_line(before["words"]), Text(in_one_line(wanted.words), "green")
+    )
+    was = {} if before is None else before["dates"]
+    will_be = wanted.to_dict().get("dates", {})
+    differing = [day for day in sorted({**was, **will_be}) if was.get(day) != will_be.get(day)]
+    for day in differing[:_SHOWN_DATES]:
+        sides = [in_one_line(f"{day} {side[day]}".strip()) if day in side else "" for side in (was, will_be)]
+        table.add_row("", sides[0], Text(sides[1], "green"))
+    if len(differing) > _SHOWN_DATES:
+        table.add_row("", "", Text(f"and {len(differing) - _SHOWN_DATES:,} more that differ", "dim"))
+    if before is not None:
+        table.add_row("jobs", in_one_line(_some(before["jobs"])), "")
+    console.print(table)
+    console.print()
+
+
+def _show(console: Console, found: dict[str, Any]) -> None:
     table = facts()
     table.add_row("dates", Text(in_one_line(found["words"])))
     table.add_row("jobs that leave them out", Text(in_one_line(_some(found["jobs"]))))

@@ -130,7 +130,7 @@ def pause(
     store: StoreOption = None,
     app: AppOption = None,
 ) -> None:
-    """Do not fire jobs until they are resumed.
+    """Do not fire jobs until they are resumed. One that somebody else changes at the same moment stays as it is.
 
     Examples:
       gnomon pause nightly --reason "the warehouse moves"
@@ -144,7 +144,9 @@ def pause(
             jobs,
             as_json,
             words,
-            lambda job: scheduler.change_job(job, enabled=False, expires_at=expires_at, author=author),
+            lambda seen: scheduler.change_job(
+                seen["id"], enabled=False, expires_at=expires_at, if_token=seen["token"], author=author
+            ),
         )
 
 
@@ -163,7 +165,13 @@ def resume(
     author = author_of(reason)
     with opened(store, app) as scheduler:
         words = ("resumed", "was not paused")
-        _each(scheduler, jobs, as_json, words, lambda job: scheduler.resume_job(job, author=author))
+        _each(
+            scheduler,
+            jobs,
+            as_json,
+            words,
+            lambda seen: scheduler.change_job(seen["id"], enabled=True, if_token=seen["token"], author=author),
+        )
 
 
 def author_of(reason: str | None) -> Author:
@@ -282,18 +290,22 @@ def _fire_times(side: Preview) -> list[Text]:
 
 
 def _each(
-    scheduler: Scheduler, jobs: list[str], as_json: bool, words: tuple[str, str], change: Callable[[str], object]
+    scheduler: Scheduler,
+    jobs: list[str],
+    as_json: bool,
+    words: tuple[str, str],
+    change: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
     """Change one after the other; one that is refused does not keep the others from it, and is told at the end.
 
-    ``words`` are for a job that was changed, and for one that was so already.
+    ``words`` are for a job that was changed, and for one that was so already; ``change`` is given the job as it was
+    seen.
     """
     changed, first_error = [], None
     for job in jobs:
         try:
             before = scheduler.get_job(job)
-            change(job)
-            after = scheduler.get_job(job)
+            after = change(before)
         except GnomonError as error:
             if len(jobs) == 1:
                 raise

@@ -67,7 +67,9 @@ def keep(
     """
     author = author_of(reason)
     with opened(store, app) as scheduler:
-        say_done(scheduler, scheduler.keep_override(job, author=author), as_json, "stays as it is")
+        before = scheduler.get_job(job)
+        after = scheduler.keep_override(job, if_token=before["token"], author=author)
+        say_done(scheduler, after, as_json, "stays as it is")
 
 
 def _chosen(job: dict[str, Any], fields: list[str] | None, moved: bool) -> list[str]:

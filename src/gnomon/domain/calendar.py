@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from gnomon.domain.change import Author
+from gnomon.domain.schedule import StoredDeclaration
 from gnomon.domain.triggers import BaseTrigger
 from gnomon.domain.triggers.kinds import zone_of
 from gnomon.errors import InvalidInput
 
+#: In place of a job's id, in the log of changes and in the names of declarations: no job's id has a slash.
+LOGGED_AS = "calendar/"
 #: Says why a due time is left out; ``None`` of one that is not.
 Excluded = Callable[[datetime], str | None]
 
@@ -99,14 +103,31 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCalendar:
-    """A calendar as it stands in the store: what it was made from, what the code said of it last, who set it."""
+    """A calendar as it stands in the store: what it was made from, what the code said of it last, who set it.
+
+    ``declaration`` is of the definition as JSON text, under the name that the log gives the calendar; its token is
+    empty, as no other program writes calendars.
+    """
 
     name: str
     definition: Definition
     calendar: Calendar
-    declared: Definition | None
+    declaration: StoredDeclaration | None
     author: Author
     changed_at: datetime
+
+    @property
+    def declared(self) -> Definition | None:
+        """What the code said of it last, if anything."""
+        return None if self.declaration is None else Definition.from_json(self.declaration.text)
+
+    @property
+    def token(self) -> str:
+        """Digest of what the calendar is made from and of the dates that came of that: it changes exactly when one of
+        them does."""
+        dates, until = self.calendar.dates, self.calendar.until
+        told = [self.name, self.definition.to_json(), dates_text(dates), None if until is None else until.isoformat()]
+        return hashlib.blake2b(orjson.dumps(told), digest_size=12).hexdigest()
 
 
 class JobCalendar(NamedTuple):

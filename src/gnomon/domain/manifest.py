@@ -15,8 +15,8 @@ from gnomon.domain.task import TaskOffer
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """Declared job ids, references of functions that were added in code, allowed module prefixes, and ``versions``: the
-    names of the declarations (``StoredDeclaration.version``), by which one can tell who still runs older code. Of a
-    name there are several ``tasks`` while nodes run different versions of it."""
+    names of the declarations of jobs and calendars (``version_of``), by which one can tell who still runs older code.
+    Of a name there are several ``tasks`` while nodes run different versions of it."""
 
     job_ids: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()

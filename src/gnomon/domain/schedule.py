@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -16,6 +16,8 @@ from apscheduler.triggers.base import BaseTrigger
 from gnomon.domain.times import from_seconds
 from gnomon.domain.triggers import TriggerDescription, describe
 from gnomon.errors import RowRefused, shown
+
+_MOST_SUPERSEDED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,21 @@ class StoredDeclaration(NamedTuple):
     def base(self) -> Mapping[str, Any]:
         """The declared values."""
         return _parsed(self.text)
+
+    def superseded_by(self, job_id: str, text: str) -> tuple[str, ...]:
+        """The versions that a declaration comes after which takes the place of this one, the newest of them."""
+        if text == self.text:
+            return self.superseded
+        ours = version_of(job_id, text)
+        kept = [version for version in self.superseded if version != ours]
+        return (*kept, version_of(job_id, self.text))[-_MOST_SUPERSEDED:]
+
+    def is_ahead_of(self, job_id: str, text: str, lives: Callable[[str, datetime], bool]) -> bool:
+        """Whether a declaration is that of older code: it was superseded, while what came after it lives, or may be
+        just starting. ``lives`` is given a version, and since when that is declared."""
+        if version_of(job_id, text) not in self.superseded:
+            return False
+        return lives(version_of(job_id, self.text), self.declared_at)
 
 
 def version_of(job_id: str, text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from gnomon.domain.argument_schema import misfit
 from gnomon.domain.arguments import check_arguments
+from gnomon.domain.calendar import LOGGED_AS, Definition
 from gnomon.domain.declaration import Declaration, Retries
 from gnomon.domain.manifest import Manifest
 from gnomon.domain.schedule import Schedule, version_of
@@ -44,6 +45,7 @@ class Functions:
     def __init__(self, allow: Sequence[str] = ()) -> None:
         self._allow = tuple(allow)
         self._declared: dict[str, Declaration] = {}
+        self._calendars: dict[str, Definition] = {}
         self._added: dict[str, Callable[..., Any]] = {}
         self._tasks: dict[str, TaskDeclaration] = {}
         self._manifest: Manifest | None = None
@@ -55,6 +57,12 @@ class Functions:
             self._declared[declaration.job_id] = declaration
             self._manifest = None
         self.add(reference_of(declaration.func), declaration.func)
+
+    def declare_calendar(self, name: str, definition: Definition) -> None:
+        """A calendar is no code, but what is declared of it tells newer code from older."""
+        with self._lock:
+            self._calendars[name] = definition
+            self._manifest = None
 
     def declare_task(self, task: TaskDeclaration) -> None:
         """The code of a task, found by the reference that rows name."""
@@ -81,12 +89,13 @@ class Functions:
         """What this process has code for."""
         with self._lock:
             if self._manifest is None:
-                versions = frozenset(version_of(job_id, each.text) for job_id, each in self._declared.items())
+                texts = {job_id: each.text for job_id, each in self._declared.items()}
+                texts |= {LOGGED_AS + name: each.to_json() for name, each in self._calendars.items()}
                 self._manifest = Manifest(
                     frozenset(self._declared),
                     frozenset(self._added),
                     frozenset(self._allow),
-                    versions,
+                    frozenset(version_of(name, text) for name, text in texts.items()),
                     frozenset(task.offer for task in self._tasks.values()),
                 )
             return self._manifest

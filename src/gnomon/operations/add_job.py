@@ -13,7 +13,7 @@ from gnomon.domain.schedule import Schedule
 from gnomon.domain.task import TaskOffer
 from gnomon.domain.triggers import KINDS, BaseTrigger, describe, ensure_fires
 from gnomon.errors import InvalidInput, InvalidTrigger, JobExists
-from gnomon.operations.change import carry_out_alone
+from gnomon.operations.change import carry_out_alone, check_calendar
 from gnomon.operations.ports import Context
 from gnomon.operations.read import POLICIES, JobDict, current_token, read_job, runnable
 from gnomon.operations.tasks import fitting_arguments, offers_of
@@ -25,7 +25,7 @@ LOGGED = ("name", "description", "task", "kwargs", "trigger", "trigger_args", "e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addition:
-    """A job to be added. ``None``: the id for ``name``, the task's own for ``description``."""
+    """A job to be added. ``None``: the id for ``name``, the task's own for ``description``, no ``calendar``."""
 
     job_id: str
     task: str
@@ -34,10 +34,11 @@ class Addition:
     name: str | None = None
     description: str | None = None
     enabled: bool = True
+    calendar: str | None = None
 
     def __post_init__(self) -> None:
         check_job_id(self.job_id)
-        check_policies(enabled=self.enabled)
+        check_policies(enabled=self.enabled, calendar=self.calendar)
         if not isinstance(self.task, str):
             raise InvalidInput("task", self.task, "give the name of a task; `gnomon tasks` lists them")
         _check_text("name", self.name, 1, _LONGEST_NAME)
@@ -60,6 +61,7 @@ def add_job(context: Context, addition: Addition, author: Author) -> JobDict:
         known = runnable(context)
         offers = offers_of(known, addition.task)
         kwargs = fitting_arguments(offers, addition.kwargs)
+        check_calendar(context, addition.calendar)
         if known is not None and known.declares(addition.job_id):
             raise JobExists(addition.job_id, "code declares it")
         _store(context, addition, offers[-1], kwargs)
@@ -109,6 +111,7 @@ def _store(context: Context, addition: Addition, offer: TaskOffer, kwargs: dict[
         "misfire_grace_time": offer.misfire_grace_time,
         "coalesce": offer.coalesce,
         "max_instances": offer.max_instances,
+        "calendar": addition.calendar,
         "executor": offer.executor,
         "task": offer.name,
         "kwargs": kwargs,
@@ -116,7 +119,7 @@ def _store(context: Context, addition: Addition, offer: TaskOffer, kwargs: dict[
     # A row that another program removed may have left something behind.
     store.records.forget([job_id])
     store.exceptions.drop_all([job_id], now=now, error="the job was removed before it could start")
-    store.calendars.assign({job_id: None})
+    store.calendars.assign({job_id: addition.calendar})
     text = json.dumps(base, sort_keys=True, separators=(",", ":"))
     # First without the token: whether the row is paused is said by the declaration.
     store.records.declare([(job_id, text, None)], at=now)

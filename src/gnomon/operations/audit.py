@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gnomon.domain.calendar import Definition
+from gnomon.domain.calendar import LOGGED_AS, Definition
 from gnomon.domain.change import Change
-from gnomon.operations.calendars import LOGGED_AS
 from gnomon.operations.read import words_for
 
 _NOT_COMPARED = frozenset({"trigger", "trigger_args", "exceptions", "undone"})
@@ -114,6 +113,8 @@ def _whole_in_words(change: Change) -> str:
         parts.append(value_in_words("trigger", [side["trigger"], side["trigger_args"]]))
     if side.get("task") is not None:
         parts.append(f"{side['task']} {arguments_in_words(side['kwargs'])}")
+    if side.get("calendar") is not None:
+        parts.append(f"calendar {side['calendar']}")
     return ", ".join(parts)
 
 

@@ -12,18 +12,17 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from gnomon.domain.calendar import Calendar, Definition, StoredCalendar, check_calendar_name
+from gnomon.domain.calendar import LOGGED_AS, Calendar, Definition, StoredCalendar, check_calendar_name
 from gnomon.domain.change import Author, Change, Origin
-from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput
+from gnomon.domain.schedule import StoredDeclaration
+from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput, StaleCalendar
 from gnomon.operations.change import check_reason
 from gnomon.operations.change_key import new_key
+from gnomon.operations.declare import alive_or_starting
 from gnomon.operations.holidays import holidays_of, is_installed
 from gnomon.operations.ports import Context
 
 logger = logging.getLogger("gnomon.operations")
-
-#: In place of a job's id in the log of changes: no job's id has a slash.
-LOGGED_AS = "calendar/"
 
 _YEARS_AHEAD = 10
 #: A calendar that knows less than this ahead is extended: as far as triggers are looked ahead.
@@ -32,10 +31,20 @@ _SHOWN_DATES = 10
 _SHOWN_JOBS = 5
 
 
-def set_calendar(context: Context, name: str, definition: Definition, author: Author) -> dict[str, Any]:
+def set_calendar(
+    context: Context,
+    name: str,
+    definition: Definition,
+    author: Author,
+    *,
+    if_token: str | None = None,
+    if_exists: bool | None = None,
+) -> dict[str, Any]:
     """Make a calendar, or make it anew; return it. Jobs that name it leave out its dates from now on.
 
-    Raises ``InvalidInput`` for a name that can't be one, and a country or subdivision that nobody knows.
+    ``if_token`` is the token of the calendar that this was decided on, and ``if_exists`` whether there has to be one,
+    or none (``None``: either). Raises ``StaleCalendar`` where it is otherwise, and ``InvalidInput`` for a name that
+    can't be one, and a country or subdivision that nobody knows.
     """
     check_calendar_name(name)
     check_reason(author.reason)
@@ -44,16 +53,20 @@ def set_calendar(context: Context, name: str, definition: Definition, author: Au
         store.database.one_at_a_time()
         now = store.database.now()
         known = {each.name: each for each in store.calendars.all()}
-        declared = known[name].declared if name in known else None
-        _put(context, _made(name, definition, declared, author, now), known.get(name), "calendar")
+        _expect(context, name, known.get(name), if_token, if_exists)
+        declaration = known[name].declaration if name in known else None
+        _put(context, _made(name, definition, declaration, author, now), known.get(name), "calendar")
     return read_calendar(context, name)
 
 
-def remove_calendar(context: Context, name: str, author: Author, *, force: bool = False) -> list[str]:
+def remove_calendar(
+    context: Context, name: str, author: Author, *, force: bool = False, if_token: str | None = None
+) -> list[str]:
     """Remove a calendar; return the ids of the jobs that name it. Those do not fire until there is one of its name
     again, or they name another.
 
-    Raises ``CalendarNotFound``; and, without ``force``, ``ChangeRefused`` where jobs name it.
+    Raises ``CalendarNotFound``; ``StaleCalendar`` where its token is another than ``if_token``; and, without ``force``,
+    ``ChangeRefused`` where jobs name it.
     """
     check_reason(author.reason)
     store = context.store
@@ -62,6 +75,7 @@ def remove_calendar(context: Context, name: str, author: Author, *, force: bool 
         known = {each.name: each for each in store.calendars.all()}
         if name not in known:
             raise CalendarNotFound(name)
+        _expect(context, name, known[name], if_token)
         users = store.calendars.users().get(name, [])
         if users and not force:
             raise ChangeRefused(
@@ -69,7 +83,7 @@ def remove_calendar(context: Context, name: str, author: Author, *, force: bool 
                 "(`gnomon set JOB --calendar none`), or remove it by force"
             )
         store.calendars.remove(name)
-        _log(context, name, "remove calendar", author, known[name].definition, None, users)
+        _log(context, name, "remove calendar", author, known[name], None, users)
         store.announce()
     return users
 
@@ -90,28 +104,47 @@ def read_calendar(context: Context, name: str) -> dict[str, Any]:
     raise CalendarNotFound(name)
 
 
-def declare_calendars(context: Context, declared: Mapping[str, Definition]) -> None:
+def declare_calendars(context: Context, declared: Mapping[str, Definition], *, lease: timedelta) -> list[str]:
     """What the code says of calendars: one that is not stored is made; one that is follows the code where that has
-    changed and no operator has set something else. Where nothing has changed, nothing is written."""
+    changed and no operator has set something else. Where nothing has changed, nothing is written.
+
+    Returns the names of those of which this process declares what older code did: newer code is running, or may be just
+    starting (``lease``: how long a node counts as alive that has just declared something), and what that says stays.
+    """
     store = context.store
     if not declared or not _differing(context, declared):
-        return
-    author = Author("code", Origin.START)
+        return []
+    author, late = Author("code", Origin.START), []
     with store.database.transaction("declare"):
         store.database.one_at_a_time()
         now = store.database.now()
         known = {each.name: each for each in store.calendars.all()}
+        lives = alive_or_starting(context, lease)
         for name, definition in _differing(context, declared).items():
             stored = known.get(name)
+            before, text = None if stored is None else stored.declaration, definition.to_json()
+            if before is not None and before.is_ahead_of(LOGGED_AS + name, text, lives):
+                late.append(name)
+                continue
+            superseded = () if before is None else before.superseded_by(LOGGED_AS + name, text)
+            declaration = StoredDeclaration(text, "", now, superseded)
             if stored is not None and stored.declared != stored.definition and stored.definition != definition:
-                store.calendars.put(replace(stored, declared=definition))  # an operator's own stays
+                store.calendars.put(replace(stored, declaration=declaration))  # an operator's own stays
                 continue
             try:
-                made = _made(name, definition, definition, author, now)
+                made = _made(name, definition, declaration, author, now)
             except InvalidInput as error:
                 logger.warning("calendar %r is not as the code says: %s", name, error)
                 continue
             _put(context, made, stored, "calendar")
+    if late:
+        logger.warning(
+            "this process declares %d calendars as older code did; newer code is running, and what it says of them "
+            "stays: %s",
+            len(late),
+            ", ".join(late),
+        )
+    return late
 
 
 def extend(context: Context) -> list[str]:
@@ -139,7 +172,8 @@ def extend(context: Context) -> list[str]:
             calendar = Calendar(each.name, dates, date(now.year + _YEARS_AHEAD, 12, 31))
             store.calendars.put(replace(each, calendar=calendar))
             before, after = each.calendar.until.isoformat(), str(calendar.until)
-            _log(context, each.name, "extend calendar", author, None, None, [], ({"until": before}, {"until": after}))
+            notes = {"until": before}, {"until": after}
+            _log(context, each.name, "extend calendar", author, each, each.definition, [], notes)
             extended.append(each.name)
         store.announce()
     return extended
@@ -158,13 +192,25 @@ def calendar_dict(stored: StoredCalendar, users: list[str], today: date) -> dict
         "upcoming": [{"date": day.isoformat(), "name": calendar.dates[day]} for day in upcoming[:_SHOWN_DATES]],
         "until": None if calendar.until is None else calendar.until.isoformat(),
         "jobs": users,
-        "declared": stored.declared is not None,
+        "declared": stored.declaration is not None,
         "source": "code" if stored.declared == stored.definition else "override",
         "actor": stored.author.actor,
         "origin": stored.author.origin.value,
         "reason": stored.author.reason,
         "changed_at": stored.changed_at.isoformat(),
+        "token": stored.token,
     }
+
+
+def _expect(
+    context: Context, name: str, stored: StoredCalendar | None, if_token: str | None, if_exists: bool | None = None
+) -> None:
+    """Raise ``StaleCalendar`` unless what stands under a name is what somebody saw there."""
+    is_there = stored is not None
+    if if_exists in (None, is_there) and (if_token is None or (stored is not None and stored.token == if_token)):
+        return
+    changes = None if if_token is None else context.store.records.changes_after(LOGGED_AS + name, if_token)
+    raise StaleCalendar(name, read_calendar(context, name) if is_there else None, changes)
 
 
 def _differing(context: Context, declared: Mapping[str, Definition]) -> dict[str, Definition]:
@@ -173,7 +219,7 @@ def _differing(context: Context, declared: Mapping[str, Definition]) -> dict[str
 
 
 def _made(
-    name: str, definition: Definition, declared: Definition | None, author: Author, now: datetime
+    name: str, definition: Definition, declaration: StoredDeclaration | None, author: Author, now: datetime
 ) -> StoredCalendar:
     dates, until = dict(definition.dates), None
     if definition.country is not None:
@@ -184,7 +230,7 @@ def _made(
         name=name,
         definition=definition,
         calendar=Calendar(name, dates, until),
-        declared=declared,
+        declaration=declaration,
         author=author,
         changed_at=now,
     )
@@ -192,13 +238,12 @@ def _made(
 
 def _put(context: Context, made: StoredCalendar, before: StoredCalendar | None, action: str) -> None:
     if before is not None and (before.definition, before.calendar) == (made.definition, made.calendar):
-        if before.declared != made.declared:
-            context.store.calendars.put(replace(before, declared=made.declared))
+        if before.declaration != made.declaration:
+            context.store.calendars.put(replace(before, declaration=made.declaration))
         return
     context.store.calendars.put(made)
     users = context.store.calendars.users().get(made.name, [])
-    was = before.definition if before is not None else None
-    _log(context, made.name, action, made.author, was, made.definition, users)
+    _log(context, made.name, action, made.author, before, made.definition, users)
     context.store.announce()
 
 
@@ -207,13 +252,14 @@ def _log(
     name: str,
     action: str,
     author: Author,
-    before: Definition | None,
+    before: StoredCalendar | None,
     after: Definition | None,
     users: list[str],
     notes: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
 ) -> None:
     """Which jobs it affects is part of the line: afterwards, others may name the calendar."""
-    sides = [{} if each is None else {"calendar": each.to_dict()} for each in (before, after)]
+    definitions = None if before is None else before.definition, after
+    sides = [{} if each is None else {"calendar": each.to_dict()} for each in definitions]
     context.store.records.log(
         Change(
             key=new_key(),
@@ -223,6 +269,7 @@ def _log(
             action=action,
             before={**sides[0], **notes[0]},
             after={**sides[1], **notes[1], "jobs": users},
+            token=None if before is None else before.token,
         )
     )
 

@@ -62,7 +62,8 @@ def change_job(context: Context, job_id: str, patch: Patch, author: Author) -> J
         changing.expect(patch.if_token)
         if patch.expires_at is not None and patch.expires_at <= changing.now:
             raise InvalidInput("expires_at", patch.expires_at.isoformat(), "give a time that is still to come")
-        _check_calendar(context, patch)
+        if patch.fields.get("calendar") is not DEFAULT:
+            check_calendar(context, patch.fields.get("calendar"))
         before = _until(changing, patch)
         changing.apply(patch.fields, expires_at=patch.expires_at)
         after = _until(changing, patch)
@@ -122,6 +123,16 @@ def check_reason(reason: str | None) -> None:
         raise InvalidInput("reason", reason, f"give at most {_LONGEST_REASON} characters, and no NUL among them")
 
 
+def check_calendar(context: Context, name: str | None) -> None:
+    """Refuse (``InvalidInput``) the name of a calendar that there is not; ``None`` stands for no calendar."""
+    if name is None:
+        return
+    names = context.store.calendars.names()
+    if name not in names:
+        there = f"there are {', '.join(names)}" if names else "there is none; `gnomon calendar set` makes one"
+        raise InvalidInput("calendar", name, there)
+
+
 def _is_text(text: str) -> bool:
     """Python's strings may hold halves of characters, which no database takes."""
     try:
@@ -129,16 +140,6 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _check_calendar(context: Context, patch: Patch) -> None:
-    name = patch.fields.get("calendar")
-    if name is None or name is DEFAULT:
-        return
-    names = context.store.calendars.names()
-    if name not in names:
-        there = f"there are {', '.join(names)}" if names else "there is none; `gnomon calendar set` makes one"
-        raise InvalidInput("calendar", name, there)
 
 
 def _until(changing: Changing, patch: Patch) -> str | None:

@@ -220,7 +220,7 @@ class Changing:
         if self.declaration is None:
             raise ChangeRefused(f"no code declares job {self._job_id!r}, so there is no default to go back to")
         if name != "trigger":
-            return declared_value(self.base, name)  # a job that was added declares no calendar
+            return declared_value(self.base, name)
         return lambda _zone: self._declared_trigger()
 
     def _arguments(self, value: Any) -> Any:

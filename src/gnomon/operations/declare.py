@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gnomon.domain.change import Author, Origin
 from gnomon.domain.declaration import Declaration
 from gnomon.domain.override import FIELDS, Fate, Override, declared_value, fate, is_same
-from gnomon.domain.schedule import StoredDeclaration, token, version_of
+from gnomon.domain.schedule import token
 from gnomon.domain.triggers import describe
 from gnomon.errors import ChangeRefused, RowRefused
 from gnomon.operations.changing import Changing
@@ -86,6 +86,13 @@ def start_all(context: Context, declarations: Sequence[Declaration], *, lease: t
 def is_added(base: str | None) -> bool:
     """Whether a stored declaration is that of a job that was added for a task: no start takes that for its own."""
     return base is not None and '"task"' in base and "task" in json.loads(base)
+
+
+def alive_or_starting(context: Context, lease: timedelta) -> Callable[[str, datetime], bool]:
+    """Whether a living node declares a version, or, as it is declared only since a moment, may be about to say so."""
+    running, now = context.store.nodes.manifest(), context.store.database.now()
+    living = running.versions if running is not None else frozenset()
+    return lambda version, since: version in living or now - since < lease
 
 
 # -- new jobs
@@ -182,11 +189,10 @@ def _merge_all(context: Context, declarations: Sequence[Declaration], lease: tim
         return followed, late
     records, at = context.store.records, context.store.database.now()
     stored = records.declarations([each.job_id for each in declarations])
-    running = context.store.nodes.manifest()
-    living = running.versions if running is not None else frozenset()
+    lives = alive_or_starting(context, lease)
     for declaration in declarations:
         before = stored[declaration.job_id]
-        if _is_late(declaration, before, lambda version, since: version in living or at - since < lease):
+        if before.is_ahead_of(declaration.job_id, declaration.text, lives):
             late.append(declaration.job_id)
             continue
         if not _moves_schedule(before.base, declaration.base()):
@@ -207,14 +213,6 @@ def _merge_all(context: Context, declarations: Sequence[Declaration], lease: tim
             _some(late),
         )
     return followed, late
-
-
-def _is_late(declaration: Declaration, stored: StoredDeclaration, lives: Callable[[str, Any], bool]) -> bool:
-    """Whether this is older code than what is stored: a declaration that was superseded, while what came after it
-    lives, or may be just starting."""
-    if version_of(declaration.job_id, declaration.text) not in stored.superseded:
-        return False
-    return lives(version_of(declaration.job_id, stored.text), stored.declared_at)
 
 
 def _moves_schedule(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from gnomon.domain.calendar import LOGGED_AS
 from gnomon.domain.change import Author, Change
 from gnomon.domain.override import FIELDS
 from gnomon.domain.triggers import KINDS, build
 from gnomon.errors import ChangeNotFound, ChangeRefused, InvalidInput
 from gnomon.operations.beside import exception_dict, exception_of
-from gnomon.operations.calendars import LOGGED_AS
 from gnomon.operations.change import carry_out
 from gnomon.operations.changing import Changing
 from gnomon.operations.exceptions import restore

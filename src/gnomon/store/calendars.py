@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+import orjson
+
 from gnomon.domain.calendar import Definition, JobCalendar, StoredCalendar, calendar_of, dates_text
 from gnomon.domain.change import Author, Origin
+from gnomon.domain.schedule import StoredDeclaration
 from gnomon.domain.times import from_micros, to_micros
 from gnomon.store.database import Database
 
-_COLUMNS = "name, definition, declared, dates, until, actor, origin, reason, changed_at"
+_COLUMNS = "name, definition, declared, dates, until, actor, origin, reason, changed_at, declared_at, superseded"
 
 
 class Calendars:
@@ -94,7 +97,7 @@ class Calendars:
             StoredCalendar(
                 name=row[0],
                 definition=Definition.from_json(row[1]),
-                declared=None if row[2] is None else Definition.from_json(row[2]),
+                declaration=_declaration(row[2], row[9], row[10]),
                 calendar=calendar_of(row[0], row[3], row[4]),
                 author=Author(row[5], Origin(row[6]), row[7]),
                 changed_at=from_micros(row[8]),
@@ -111,15 +114,20 @@ class Calendars:
         """Store a calendar, in place of an earlier one of its name."""
         statement = (
             f"INSERT INTO gnomon_calendars ({_COLUMNS}) VALUES (:name, :definition, :declared, :dates, :until, :actor, "
-            ":origin, :reason, :changed_at) ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, "
+            ":origin, :reason, :changed_at, :declared_at, :superseded) ON CONFLICT (name) DO UPDATE SET "
+            "definition = excluded.definition, "
             "declared = excluded.declared, dates = excluded.dates, until = excluded.until, actor = excluded.actor, "
-            "origin = excluded.origin, reason = excluded.reason, changed_at = excluded.changed_at"
+            "origin = excluded.origin, reason = excluded.reason, changed_at = excluded.changed_at, "
+            "declared_at = excluded.declared_at, superseded = excluded.superseded"
         )
         until: date | None = stored.calendar.until
+        declaration = stored.declaration
         values = {
             "name": stored.name,
             "definition": stored.definition.to_json(),
-            "declared": None if stored.declared is None else stored.declared.to_json(),
+            "declared": None if declaration is None else declaration.text,
+            "declared_at": None if declaration is None else to_micros(declaration.declared_at),
+            "superseded": None if declaration is None else orjson.dumps(declaration.superseded).decode(),
             "dates": dates_text(stored.calendar.dates),
             "until": None if until is None else until.isoformat(),
             "actor": stored.author.actor,
@@ -134,3 +142,10 @@ class Calendars:
         """Remove a calendar; ``False`` if there is none."""
         with self._database.transaction("change") as session:
             return session.execute("DELETE FROM gnomon_calendars WHERE name = :name", {"name": name}).rowcount == 1
+
+
+def _declaration(text: str | None, at: int | None, superseded: str | None) -> StoredDeclaration | None:
+    """What is stored of a declaration; the last two are ``None`` of one that is older than these columns."""
+    if text is None:
+        return None
+    return StoredDeclaration(text, "", from_micros(at or 0), tuple(orjson.loads(superseded or "[]")))

@@ -11,11 +11,10 @@ import orjson
 from gnomon.domain.adoption import ADOPT
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.override import Override
-from gnomon.domain.schedule import StoredDeclaration, version_of
+from gnomon.domain.schedule import StoredDeclaration
 from gnomon.domain.times import from_micros, to_micros
 from gnomon.store.database import Database
 
-_MOST_SUPERSEDED = 20
 _LOOKED_BACK = 200
 
 
@@ -46,7 +45,7 @@ class Records:
 
     def declare(self, rows: Sequence[tuple[str, str, str | None]], *, at: datetime) -> None:
         """Store (job id, base as JSON text, token). A token of ``None`` leaves the stored one. What another base
-        stood for is noted as superseded; the newest ``_MOST_SUPERSEDED`` are kept."""
+        stood for is noted as superseded."""
         earlier = self.declarations([job_id for job_id, _, _ in rows])
         statement = (
             "INSERT INTO gnomon_declarations (job_id, base, token, declared_at, superseded) "
@@ -60,7 +59,7 @@ class Records:
                 "base": base,
                 "token": token,
                 "at": to_micros(at),
-                "superseded": _json(_superseded(job_id, base, earlier.get(job_id))),
+                "superseded": _json(earlier[job_id].superseded_by(job_id, base) if job_id in earlier else ()),
             }
             for job_id, base, token in rows
         ]
@@ -298,13 +297,3 @@ class Records:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def _superseded(job_id: str, base: str, earlier: StoredDeclaration | None) -> list[str]:
-    if earlier is None:
-        return []
-    if earlier.text == base:
-        return list(earlier.superseded)
-    ours = version_of(job_id, base)
-    kept = [version for version in earlier.superseded if version != ours]
-    return [*kept, version_of(job_id, earlier.text)][-_MOST_SUPERSEDED:]

@@ -188,7 +188,8 @@ output = Table(
 )
 
 #: A named set of dates on which jobs do not run: what it was made from (``definition``, JSON; ``declared``: what the
-#: code said of it last), and the dates that came of that (JSON), up to and including ``until`` (``NULL``: all).
+#: code said of it last, with ``superseded`` as of declarations; ``NULL``: nothing), and the dates that came of that
+#: (JSON), up to and including ``until`` (``NULL``: all).
 calendars = Table(
     "gnomon_calendars",
     metadata,
@@ -201,6 +202,8 @@ calendars = Table(
     Column("origin", String(16), nullable=False),
     Column("reason", Unicode(1000)),
     Column("changed_at", BigInteger, nullable=False),
+    Column("declared_at", BigInteger),
+    Column("superseded", Text),
 )
 
 #: Which calendar a job leaves out the dates of. The row of a job has no place for it. A calendar may be missing.

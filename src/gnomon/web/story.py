@@ -9,12 +9,11 @@ from datetime import date, tzinfo
 from itertools import groupby
 from typing import Any
 
-from gnomon.domain.calendar import Definition
+from gnomon.domain.calendar import LOGGED_AS, Definition
 from gnomon.domain.change import Change, Origin
 from gnomon.domain.override import FIELDS
 from gnomon.domain.triggers import KINDS
 from gnomon.operations.audit import exception_in_words, value_in_words
-from gnomon.operations.calendars import LOGGED_AS
 from gnomon.operations.undo import ADDITIONS
 from gnomon.web.standing import Look
 
