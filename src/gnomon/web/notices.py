@@ -28,6 +28,7 @@ WORDS = {
     "unchanged": ("Nothing was to be changed of ", ": it already is like that."),
     "undone": ("Undone: ", " is as it was before."),
     "started": ("Started ", " once, now."),
+    "started-already": ("Nothing more was started of ", ": you asked for this run already. Ask again for another."),
     "run-cancelled": ("Cancelled run ", ". It had not started, and now will not."),
     "run-ending": ("Run ", " is being ended: its node has been told."),
     "run-asked": ("Run ", " was asked to end. It runs in a thread: it ends when its code looks."),
