@@ -676,13 +676,21 @@ class Scheduler:
         """Lines of the ledger, newest first; ``before`` is a run's id to page on from."""
         return self.store.ledger.newest(job_id=job_id, states=states, limit=limit, before=before)
 
-    def find_runs(self, query: RunQuery | None = None, *, limit: int = 50, after: RunPosition | None = None) -> RunPage:
-        """A page of at most 1,000 runs, the newest due time first; ``after`` is the ``following`` of the page before.
+    def find_runs(
+        self,
+        query: RunQuery | None = None,
+        *,
+        limit: int = 50,
+        after: RunPosition | None = None,
+        before: RunPosition | None = None,
+    ) -> RunPage:
+        """A page of at most 1,000 runs, the newest due time first; ``after`` is the ``following`` of the page before,
+        ``before`` the ``preceding`` of the page after.
 
         A page may be short while another follows it. Raises ``InvalidInput``.
         """
         check_limit(limit)
-        return self.store.run_queries.page(query or RunQuery(), limit=limit, after=after)
+        return self.store.run_queries.page(query or RunQuery(), limit=limit, after=after, before=before)
 
     def last_runs(self, job_ids: Sequence[str], *, each: int = 20) -> dict[str, list[RunOutline]]:
         """The last runs of each of many jobs, oldest first; one question to the store."""
@@ -766,14 +774,23 @@ class Scheduler:
         until: datetime | None = None,
         origins: Iterable[Origin] = (),
         before: int | None = None,
+        after: int | None = None,
         limit: int = 50,
     ) -> list[Change]:
         """The audit log, newest first: of a job, of an actor, from some origins, between two times (inclusive).
 
-        ``before`` is a change's id to page on from.
+        ``before`` is a change's id to page on from, ``after`` one to page back from: the ones next to it.
         """
         return self.store.records.changes(
-            job_id, actor=actor, since=since, until=until, origins=origins, before=before, limit=limit
+            job_id,
+            actor=actor,
+            since=since,
+            until=until,
+            origins=origins,
+            before=before,
+            after=after,
+            limit=limit,
+            is_nearest=after is not None,
         )
 
     def change(self, change_id: int) -> Change:

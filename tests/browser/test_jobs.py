@@ -58,8 +58,20 @@ def test_pages_follow_each_other(site: Site, browse: Browse, script: bool) -> No
             following.click()
             page.wait_for_load_state()
     assert seen == [f"job-{number:03}" for number in range(120)]
+    first, pager = page.locator("#job-rows a.name").first, page.get_by_role("navigation", name="Pages")
+    expect(pager).to_contain_text("job-100 – job-119")
+    page.get_by_role("link", name="Previous page").click()
+    expect(first).to_have_text("job-050")
+    page.get_by_role("link", name="Previous page").click()
+    expect(first).to_have_text("job-000")
+    expect(page.get_by_role("link", name=re.compile("First|Previous"))).to_have_count(0)
+    page.go_back()
+    expect(first).to_have_text("job-050")
+    page.get_by_role("link", name="Next page").click()
+    expect(first).to_have_text("job-100")
+    expect(page.get_by_role("link", name="Next page")).to_have_count(0)
     page.get_by_role("link", name="First page").click()
-    expect(page.locator("#job-rows a.name").first).to_have_text("job-000")
+    expect(first).to_have_text("job-000")
 
 
 def test_pausing_resuming_and_undoing_in_place(busy: Site, browse: Browse, script: bool) -> None:
