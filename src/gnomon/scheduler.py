@@ -50,6 +50,7 @@ from gnomon.operations import (
     change,
     declare,
     defaults,
+    due_times,
     exceptions,
     import_crontab,
     read,
@@ -62,6 +63,7 @@ from gnomon.operations import (
     undo,
 )
 from gnomon.operations.closeup import Closeup, closeup, due_beside
+from gnomon.operations.due_times import DueTime
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
@@ -521,6 +523,14 @@ class Scheduler:
         """
         self.open()
         return exceptions.move_next(self._context, job_id, author or Author(), to=to, at=at, if_token=if_token)
+
+    def look_at_due_time(
+        self, job_id: str, *, at: datetime | None = None, to: datetime | None = None, is_skipped: bool = False
+    ) -> DueTime:
+        """One due time of a job, ``at`` or that of the next run, and the runs around it: what there is to know before
+        it is moved (``to``) or skipped. Raises what doing that would raise, and changes nothing."""
+        self.open()
+        return due_times.look_at(self._context, job_id, at=at, to=to, is_skipped=is_skipped)
 
     def clear_exception(
         self, job_id: str, at: datetime, *, if_token: str | None = None, author: Author | None = None
