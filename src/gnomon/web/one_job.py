@@ -88,6 +88,7 @@ def show(pages: Pages, request: Request, job_id: str, *, failed: Failed | None =
         remarks=remarks(job),
         moved=[name for name, override in job["overrides"].items() if override["moved"]],
         fire_times=found.fire_times,
+        coming=found.coming,
         history=history(scheduler.last_runs([job_id], each=MOST).get(job_id, []), now),
         runs=scheduler.runs(job_id, limit=_LISTED),
         lines=lines_of(scheduler, job_id, job),
