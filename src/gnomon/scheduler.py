@@ -50,6 +50,7 @@ from gnomon.operations import (
     change,
     declare,
     defaults,
+    due_times,
     exceptions,
     import_crontab,
     read,
@@ -62,6 +63,7 @@ from gnomon.operations import (
     undo,
 )
 from gnomon.operations.closeup import Closeup, closeup, due_beside
+from gnomon.operations.due_times import DueTime
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
 from gnomon.operations.ports import Context
@@ -528,6 +530,14 @@ class Scheduler:
         self.open()
         return exceptions.move_next(self._context, job_id, author or Author(), to=to, at=at, if_token=if_token)
 
+    def look_at_due_time(
+        self, job_id: str, *, at: datetime | None = None, to: datetime | None = None, is_skipped: bool = False
+    ) -> DueTime:
+        """One due time of a job, ``at`` or that of the next run, and the runs around it: what there is to know before
+        it is moved (``to``) or skipped. Raises what doing that would raise, and changes nothing."""
+        self.open()
+        return due_times.look_at(self._context, job_id, at=at, to=to, is_skipped=is_skipped)
+
     def clear_exception(
         self, job_id: str, at: datetime, *, if_token: str | None = None, author: Author | None = None
     ) -> dict[str, Any]:
@@ -691,13 +701,21 @@ class Scheduler:
         """Lines of the ledger, newest first; ``before`` is a run's id to page on from."""
         return self.store.ledger.newest(job_id=job_id, states=states, limit=limit, before=before)
 
-    def find_runs(self, query: RunQuery | None = None, *, limit: int = 50, after: RunPosition | None = None) -> RunPage:
-        """A page of at most 1,000 runs, the newest due time first; ``after`` is the ``following`` of the page before.
+    def find_runs(
+        self,
+        query: RunQuery | None = None,
+        *,
+        limit: int = 50,
+        after: RunPosition | None = None,
+        before: RunPosition | None = None,
+    ) -> RunPage:
+        """A page of at most 1,000 runs, the newest due time first; ``after`` is the ``following`` of the page before,
+        ``before`` the ``preceding`` of the page after.
 
         A page may be short while another follows it. Raises ``InvalidInput``.
         """
         check_limit(limit)
-        return self.store.run_queries.page(query or RunQuery(), limit=limit, after=after)
+        return self.store.run_queries.page(query or RunQuery(), limit=limit, after=after, before=before)
 
     def last_runs(self, job_ids: Sequence[str], *, each: int = 20) -> dict[str, list[RunOutline]]:
         """The last runs of each of many jobs, oldest first; one question to the store."""
@@ -781,14 +799,23 @@ class Scheduler:
         until: datetime | None = None,
         origins: Iterable[Origin] = (),
         before: int | None = None,
+        after: int | None = None,
         limit: int = 50,
     ) -> list[Change]:
         """The audit log, newest first: of a job, of an actor, from some origins, between two times (inclusive).
 
-        ``before`` is a change's id to page on from.
+        ``before`` is a change's id to page on from, ``after`` one to page back from: the ones next to it.
         """
         return self.store.records.changes(
-            job_id, actor=actor, since=since, until=until, origins=origins, before=before, limit=limit
+            job_id,
+            actor=actor,
+            since=since,
+            until=until,
+            origins=origins,
+            before=before,
+            after=after,
+            limit=limit,
+            is_nearest=after is not None,
         )
 
     def change(self, change_id: int) -> Change:

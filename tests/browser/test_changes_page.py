@@ -88,15 +88,21 @@ def test_one_change_has_a_page_and_is_undone_there_with_a_reason(jobs: Site, bro
 
 
 def test_the_log_is_narrowed_down_and_read_page_by_page(jobs: Site, browse: Browse) -> None:
-    for count in range(55):
+    for count in range(105):
         reschedule(jobs, count + 1, Author("jonas", Origin.API))
-    reschedule(jobs, 100)
+    reschedule(jobs, 200)
     page = live(browse("/changes"))
     rows = page.locator(".story > li")
     expect(rows).to_have_count(50)
-    page.get_by_role("link", name="Older").click()
-    expect(rows).to_have_count(6)
-    page.get_by_role("link", name="Newest").click()
+    for shown in (50, 6):
+        page.get_by_role("link", name="Older").click()
+        expect(rows).to_have_count(shown)
+    expect(rows.first).to_have_id("change-6")
+    page.get_by_role("link", name="Newer").click()
+    expect(rows.first).to_have_id("change-56")
+    page.get_by_role("link", name="Newer").click()
+    expect(rows.first).to_have_id("change-106")
+    expect(page.get_by_role("link", name="Newest")).to_have_count(0)
     page.get_by_label("Who").fill("mia")
     expect(rows).to_have_count(1)
     page.get_by_label("Who").fill("")

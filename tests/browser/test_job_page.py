@@ -137,6 +137,18 @@ def test_it_is_run_now_once(nightly: Site, browse: Browse, script: bool) -> None
     expect(page.get_by_text("1 of 1 runs are active")).to_be_visible()
 
 
+def test_it_is_run_twice_on_purpose_and_once_by_a_double_click(site: Site, browse: Browse, script: bool) -> None:
+    site.scheduler.register(nothing, "cron", id="nightly", hour=3, max_instances=5)
+    site.store_jobs()
+    page = browse("/jobs/nightly", script=script)
+    for runs in (1, 2):
+        page.locator("summary", has_text="Run now").click()
+        page.get_by_role("button", name="Run it once, now").dblclick()
+        expect(page.get_by_text("Started nightly once, now.")).to_be_visible()
+        expect(page.locator("#job-runs li")).to_have_count(runs)
+    assert len(site.scheduler.runs("nightly")) == 2
+
+
 def test_who_acts_on_what_was_changed_meanwhile_changes_nothing(nightly: Site, browse: Browse) -> None:
     page = browse("/jobs/nightly", script=False, expect_errors=True)
     nightly.scheduler.change_job("nightly", max_instances=3, author=ANN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Page, Request, expect
 
 from gnomon.domain.change import Origin
 from tests.browser.conftest import Browse, check_barriers, live
@@ -58,8 +58,20 @@ def test_pages_follow_each_other(site: Site, browse: Browse, script: bool) -> No
             following.click()
             page.wait_for_load_state()
     assert seen == [f"job-{number:03}" for number in range(120)]
+    first, pager = page.locator("#job-rows a.name").first, page.get_by_role("navigation", name="Pages")
+    expect(pager).to_contain_text("job-100 – job-119")
+    page.get_by_role("link", name="Previous page").click()
+    expect(first).to_have_text("job-050")
+    page.get_by_role("link", name="Previous page").click()
+    expect(first).to_have_text("job-000")
+    expect(page.get_by_role("link", name=re.compile("First|Previous"))).to_have_count(0)
+    page.go_back()
+    expect(first).to_have_text("job-050")
+    page.get_by_role("link", name="Next page").click()
+    expect(first).to_have_text("job-100")
+    expect(page.get_by_role("link", name="Next page")).to_have_count(0)
     page.get_by_role("link", name="First page").click()
-    expect(page.locator("#job-rows a.name").first).to_have_text("job-000")
+    expect(first).to_have_text("job-000")
 
 
 def test_pausing_resuming_and_undoing_in_place(busy: Site, browse: Browse, script: bool) -> None:
@@ -88,6 +100,78 @@ def test_running_now_in_place(busy: Site, browse: Browse, script: bool) -> None:
     run = busy.scheduler.runs("backup", limit=1)[0]
     expect(page.get_by_role("link", name=f"Run {run.id}")).to_be_visible()
     assert run.cause.value == "manual"
+
+
+def test_what_was_pressed_twice_by_one_hand_runs_once_and_on_purpose_twice(site: Site, browse: Browse) -> None:
+    site.scheduler.register(nothing, "cron", id="backup", hour=3, max_instances=5)
+    site.store_jobs()
+    page = live(browse("/jobs"))
+    button = page.get_by_role("button", name="Run now backup")
+    key = button.get_attribute("value")
+    button.dblclick()
+    expect(page.get_by_text("Started backup once, now.")).to_have_count(1)
+    expect(button).not_to_have_attribute("value", str(key))  # what is morphed in is another wish
+    assert len(site.scheduler.runs("backup")) == 1
+    button.click(delay=10)
+    expect(page.get_by_text("Started backup once, now.")).to_have_count(2)
+    assert len(site.scheduler.runs("backup")) == 2
+
+
+def test_a_double_click_does_not_hit_the_button_that_comes_in_place_of_the_first(site: Site, browse: Browse) -> None:
+    site.scheduler.register(nothing, "cron", id="backup", hour=3)
+    site.store_jobs()
+    page = live(browse("/jobs"))
+    box = page.get_by_role("button", name="Pause backup").bounding_box()
+    assert box is not None
+    at = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*at)
+    page.mouse.down(click_count=1)
+    page.mouse.up(click_count=1)
+    expect(page.get_by_role("button", name="Resume backup")).to_be_visible()
+    page.mouse.down(click_count=2)
+    page.mouse.up(click_count=2)
+    page.get_by_role("button", name="Run now backup").click()
+    expect(page.get_by_text("Started backup once, now.")).to_be_visible()
+    assert not site.scheduler.get_job("backup")["enabled"]
+
+
+def test_a_form_that_is_sent_again_starts_nothing_more(site: Site, browse: Browse) -> None:
+    site.scheduler.register(nothing, "cron", id="backup", hour=3, max_instances=5)
+    site.store_jobs()
+    page = browse("/jobs", script=False)
+    with page.expect_request("**/run") as sent:
+        page.get_by_role("button", name="Run now backup").click()
+    expect(page.get_by_text("Started backup once, now.")).to_be_visible()
+    again = _sent_again(page, sent.value)
+    assert again.ok
+    assert "Nothing more was started of" in again.text()
+    (run,) = site.scheduler.runs("backup")
+    assert f"/runs/{run.id}" in again.text()
+    page.get_by_role("button", name="Run now backup").click()  # the page that was made since has another key
+    expect(page.get_by_text("Started backup once, now.")).to_be_visible()
+    assert len(site.scheduler.runs("backup")) == 2
+
+
+def _sent_again(page: Page, sent: Request) -> APIResponse:
+    """The same form once more, as a browser does that is told to load the answer again."""
+    headers = {"Origin": page.url.partition("/jobs")[0], "Accept": "text/html"}
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    return page.request.post(sent.url, data=sent.post_data, headers=headers)
+
+
+def test_many_run_once_however_often_it_is_confirmed(site: Site, browse: Browse) -> None:
+    for name in ("one", "two"):
+        site.scheduler.register(nothing, "cron", id=name, hour=3, max_instances=5)
+    site.store_jobs()
+    page = browse("/jobs", script=False)
+    for name in ("one", "two"):
+        page.get_by_role("checkbox", name=f"Choose {name}").check()
+    page.get_by_role("button", name="Run now …").click()
+    with page.expect_request("**/jobs/together/do") as sent:
+        page.get_by_role("button", name="Run once, now: 2 jobs").click()
+    expect(page.get_by_text("Done for 2 jobs.")).to_be_visible()
+    assert _sent_again(page, sent.value).ok
+    assert [len(site.scheduler.runs(name)) for name in ("one", "two")] == [1, 1]
 
 
 def test_what_cannot_be_done_says_why(busy: Site, browse: Browse, script: bool) -> None:

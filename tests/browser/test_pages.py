@@ -29,6 +29,25 @@ def test_no_page_keeps_anybody_out(site: Site, browse: Browse, phone: bool, dark
         assert page.locator("h1").count() == 1
 
 
+@pytest.mark.parametrize("width", [320, 390, 800, 1280])
+def test_every_place_can_be_seen_and_reached_at_any_width(site: Site, browse: Browse, width: int) -> None:
+    page = browse("/nodes", viewport={"width": width, "height": 700})
+    links = page.get_by_role("navigation", name="Main").get_by_role("link")
+    names = links.all_inner_texts()
+    assert names[::5] == ["Overview", "Tokens"]
+    for box in links.evaluate_all("all => all.map((link) => link.getBoundingClientRect().toJSON())"):
+        assert box["left"] >= 0
+        assert box["right"] <= width
+        assert box["height"] >= 40
+    cut = "all => all.filter((link) => link.scrollWidth > link.clientWidth).map((link) => link.textContent)"
+    assert links.evaluate_all(cut) == []
+    brand, tools = page.locator(".brand").bounding_box(), page.locator(".tools").bounding_box()
+    assert brand is not None
+    assert tools is not None
+    assert 0 <= tools["y"] <= brand["y"], "the tools have slipped below the name"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 @pytest.mark.parametrize("path", ["/", "/jobs"])
 def test_an_empty_store_teaches(site: Site, browse: Browse, path: str) -> None:
     page = live(browse(path))

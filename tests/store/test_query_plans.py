@@ -26,8 +26,28 @@ END = Finish(1, "node", 1, RunState.SUCCEEDED, None, 1, None)
 
 
 def found(**query: Any) -> Use:
-    """The second page of runs."""
-    return lambda store: store.run_queries.page(RunQuery(**query), limit=50, after=RunPosition(NOON, 900))
+    """The second page of runs, and the one before it."""
+
+    def use(store: Store) -> None:
+        store.run_queries.page(RunQuery(**query), limit=50, after=RunPosition(NOON, 900))
+        store.run_queries.page(RunQuery(**query), limit=50, before=RunPosition(HOUR_AGO, 900))
+
+    return use
+
+
+def listed(store: Store) -> None:
+    """A page of jobs in each order, and the one before it."""
+    for backwards in (False, True):
+        store.schedules.page_by_time((NOON.timestamp(), "job 1"), limit=50, backwards=backwards)
+        store.schedules.page_without_time("job 1", limit=50, backwards=backwards)
+        store.schedules.page_by_id("job 1", limit=50, backwards=backwards)
+
+
+def changed(store: Store) -> None:
+    """A page of changes, and the one before it."""
+    for job_id in (None, "job 1"):
+        store.records.changes(job_id, before=900, limit=50)
+        store.records.changes(job_id, after=900, limit=50, is_nearest=True)
 
 
 #: What is done many times a second, or while others wait.
@@ -76,6 +96,8 @@ HOT: dict[str, Use] = {
     "last runs of many": lambda store: store.run_queries.outlines(["job 1", "job 2"], each=20),
     "what failed": lambda store: store.run_queries.summary(since=HOUR_AGO, until=NOON, every_state=False),
     "what became of all": lambda store: store.run_queries.summary(since=HOUR_AGO, until=NOON, every_state=True),
+    "jobs listed": listed,
+    "changes": changed,
     "runs found": found(),
     "runs found of a job": found(job_id="job 1", scheduled_to=NOON),
     "runs found in a span": found(scheduled_from=HOUR_AGO, scheduled_to=NOON),

@@ -43,6 +43,34 @@ def test_pages_hold_each_run_once_the_newest_due_time_first(store: Store) -> Non
     assert [len(page) for page in pages(store, RunQuery(), 10)] == [10, 10, 10]
 
 
+@pytest.mark.parametrize("query", [{}, {"states": frozenset({RunState.MISSED})}, {"node": "node"}, {"job_id": "job 1"}])
+def test_going_back_shows_the_same_pages(
+    store: Store, query: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_queries, "LINES_A_LOOK", 40)
+    living(store, "node")
+    store.ledger.insert(
+        [
+            line(f"job {n}", minute, STATES[n % 3], node="node" if n % 2 else None)
+            for minute in (5, 1, 3)
+            for n in range(10)
+        ],
+        at=NOON,
+    )
+    wanted = RunQuery(**query)  # type: ignore[arg-type]
+    there = [page for page in pages(store, wanted, 4) if page]
+    assert len(there) > 1 or len(there[0]) == 3
+    back = [there[-1]]
+    before: RunPosition | None = RunPosition(back[0][0].scheduled_at, back[0][0].id)
+    while before is not None:
+        page = store.run_queries.page(wanted, limit=4, before=before)
+        if page.runs:
+            assert page.following == RunPosition(page.runs[-1].scheduled_at, page.runs[-1].id)
+            back.insert(0, page.runs)
+        before = page.preceding
+    assert back == there
+
+
 def test_a_run_that_is_new_does_not_move_the_pages_that_follow(store: Store) -> None:
     store.ledger.insert([line("a", n) for n in range(6)], at=NOON)
     first = store.run_queries.page(RunQuery(), limit=2)

@@ -50,14 +50,16 @@ class RunPosition(NamedTuple):
 
 
 class RunPage(NamedTuple):
-    """Runs, the newest first. ``following`` is where to go on; ``None`` if nothing follows.
+    """Runs, the newest first. ``following`` is where to go on, ``preceding`` where to go back from; ``None`` where
+    nothing is.
 
-    A page may be short, even empty, while something follows: looking through the ledger for rare runs ends after so
-    many lines, so that no question takes long.
+    A page may be short, even empty, while there is more: looking through the ledger for rare runs ends after so many
+    lines, so that no question takes long.
     """
 
     runs: list[Run]
     following: RunPosition | None
+    preceding: RunPosition | None = None
 
 
 class RunOutline(NamedTuple):

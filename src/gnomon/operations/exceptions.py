@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import islice
 
 from gnomon.domain.change import Author
-from gnomon.domain.coming import Coming, Outlook, coming
+from gnomon.domain.coming import Coming, Outlook
 from gnomon.domain.tick_exception import Action, TickException
-from gnomon.domain.triggers import HORIZON
 from gnomon.errors import ChangeRefused, InvalidInput
 from gnomon.operations.change import carry_out
 from gnomon.operations.changing import Changing
+from gnomon.operations.due_times import (
+    check_between,
+    check_can_be_skipped,
+    check_is_elsewhere,
+    chosen,
+    is_meant,
+    listed,
+    named,
+    next_due_times,
+)
 from gnomon.operations.ports import Context
 from gnomon.operations.read import JobDict
-
-#: How many of a job's next due times can be named.
-MOST_AHEAD = 1000
 
 
 def skip_next(
@@ -36,12 +41,11 @@ def skip_next(
     def work(key: str) -> JobDict:
         changing = Changing(context, job_id, author)
         changing.expect(if_token)
-        chosen = _chosen(changing, _next_due_times(changing), at)
-        if chosen.outlook is Outlook.SKIPPED:
+        due = _chosen(changing, _ahead(changing), at)
+        if due.outlook is Outlook.SKIPPED:
             return changing.finish("skip", key=key)
-        if chosen.outlook is Outlook.EXCLUDED:
-            raise ChangeRefused(f"{_named(changing, chosen)} does not run anyway: {chosen.note}")
-        _make(changing, chosen, Action.SKIP, None)
+        check_can_be_skipped(job_id, due)
+        _make(changing, due, Action.SKIP, None)
         return changing.finish("skip", key=key)
 
     return carry_out(context, job_id, author, work)
@@ -67,14 +71,13 @@ def move_next(
     def work(key: str) -> JobDict:
         changing = Changing(context, job_id, author)
         changing.expect(if_token)
-        ahead = _next_due_times(changing)
-        chosen = _chosen(changing, ahead, at)
-        _check_between(changing, ahead, chosen, to)
-        if chosen.starts_at == to:
+        ahead = _ahead(changing)
+        due = _chosen(changing, ahead, at)
+        check_between(ahead, due, to, now=changing.now)
+        if due.starts_at == to:
             return changing.finish("move", key=key)
-        if to.astimezone(UTC) == chosen.scheduled_at.astimezone(UTC):
-            raise InvalidInput("to", to.isoformat(), "that is when it is due; `clear` takes an exception back")
-        _make(changing, chosen, Action.MOVE, to.astimezone(UTC))
+        check_is_elsewhere(due, to)
+        _make(changing, due, Action.MOVE, to.astimezone(UTC))
         return changing.finish("move", key=key)
 
     return carry_out(context, job_id, author, work)
@@ -93,11 +96,11 @@ def clear_exception(
         changing = Changing(context, job_id, author)
         changing.expect(if_token)
         for exception in changing.exceptions:
-            if _is_meant(exception.scheduled_at, at) and changing.take_back(exception):
+            if is_meant(exception.scheduled_at, at) and changing.take_back(exception):
                 return changing.finish("clear", key=key)
         raise ChangeRefused(
             f"there is no exception for {at.isoformat()} of job {job_id!r} that could be taken back"
-            f"{_listed([each.scheduled_at for each in changing.exceptions])}; one whose time has come has happened"
+            f"{listed([each.scheduled_at for each in changing.exceptions])}; one whose time has come has happened"
         )
 
     return carry_out(context, job_id, author, work)
@@ -107,19 +110,19 @@ def restore(changing: Changing, exceptions: Sequence[TickException]) -> None:
     """Make exceptions anew that were taken back. Raises ``ChangeRefused`` where their time is no due time any more."""
     if not exceptions:
         return
-    ahead = _next_due_times(changing)
+    ahead = _ahead(changing)
     for exception in exceptions:
-        chosen = _chosen(changing, ahead, exception.scheduled_at)
+        due = _chosen(changing, ahead, exception.scheduled_at)
         if exception.moved_to is not None:
-            _check_between(changing, ahead, chosen, exception.moved_to)
-        _make(changing, chosen, exception.action, exception.moved_to)
+            check_between(ahead, due, exception.moved_to, now=changing.now)
+        _make(changing, due, exception.action, exception.moved_to)
 
 
-def _make(changing: Changing, chosen: Coming, action: Action, to: datetime | None) -> None:
-    at = chosen.scheduled_at.astimezone(UTC)
+def _make(changing: Changing, due: Coming, action: Action, to: datetime | None) -> None:
+    at = due.scheduled_at.astimezone(UTC)
     for exception in changing.exceptions:
         if exception.scheduled_at == at and not changing.take_back(exception):
-            raise ChangeRefused(f"{_named(changing, chosen)} was moved, and what was made of it has happened")
+            raise ChangeRefused(f"{_named(changing, due)} was moved, and what was made of it has happened")
     made = TickException(
         job_id=changing.before["id"],
         scheduled_at=at,
@@ -129,83 +132,22 @@ def _make(changing: Changing, chosen: Coming, action: Action, to: datetime | Non
         made_at=changing.now,
     )
     if not changing.make(made):
-        raise ChangeRefused(f"{_named(changing, chosen)} has its line in the ledger already: it has happened")
+        raise ChangeRefused(f"{_named(changing, due)} has its line in the ledger already: it has happened")
 
 
-def _next_due_times(changing: Changing) -> list[Coming]:
-    """The job's next due times, with what becomes of them now. Raises ``ChangeRefused`` where there are none."""
-    job, stored = changing.before, changing.stored
-    if stored.next_run_time is None:
-        why = "it has no run to come" if job["state"] == "finished" else "it is paused; resume it first"
-        raise ChangeRefused(f"no run of job {job['id']!r} can be skipped or moved: {why}")
-    found = coming(
-        job["id"],
-        stored.schedule.trigger,
-        stored.next_run_time,
-        now=changing.now,
-        exceptions=changing.exceptions,
-        calendar=changing.calendar,
+def _ahead(changing: Changing) -> list[Coming]:
+    """The job's next due times. Raises ``ChangeRefused`` where there are none."""
+    return next_due_times(
+        changing.before, changing.stored, now=changing.now, exceptions=changing.exceptions, calendar=changing.calendar
     )
-    return list(islice(found, MOST_AHEAD))
 
 
 def _chosen(changing: Changing, ahead: Sequence[Coming], at: datetime | None) -> Coming:
-    to_come = [each for each in ahead if each.scheduled_at > changing.now]
-    if at is None:
-        starting = [each for each in ahead if each.starts_at is not None and each.starts_at > changing.now]
-        if not starting:
-            raise ChangeRefused(f"no run of job {changing.before['id']!r} is to come, as far as can be seen")
-        first = min(starting, key=lambda each: each.starts_at or each.scheduled_at)
-        if first not in to_come:
-            # Its line is the only one that its due time has: there is no going back from it.
-            raise ChangeRefused(
-                f"the next run is that of {_named(changing, first)}, which was moved, and its due time is over: it can "
-                "only be cancelled; name the due time of another run to skip or move that (--at)"
-            )
-        return first
-    for each in to_come:
-        if _is_meant(each.scheduled_at, at):
-            return each
-    raise InvalidInput(
-        "at",
-        at.isoformat(),
-        f"give one of the next {MOST_AHEAD} due times of the job that are still to come"
-        f"{_listed([each.scheduled_at for each in to_come[:3]])}",
-    )
+    return chosen(changing.before["id"], ahead, at, now=changing.now)
 
 
-def _check_between(changing: Changing, ahead: Sequence[Coming], chosen: Coming, to: datetime) -> None:
-    if to <= changing.now:
-        raise InvalidInput("to", to.isoformat(), "give a time that is still to come; `gnomon run` runs a job now")
-    if to > changing.now + HORIZON:
-        raise InvalidInput("to", to.isoformat(), "give a time within the next five years")
-    place = ahead.index(chosen)
-    before = [each for each in ahead[:place] if each.starts_at is not None]
-    after = [each for each in ahead[place + 1 :] if each.starts_at is not None]
-    if before and to <= _start(before[-1]):
-        raise InvalidInput("to", to.isoformat(), f"give a time after the run before it, at {_start(before[-1])}")
-    if after and to >= _start(after[0]):
-        raise InvalidInput("to", to.isoformat(), f"give a time before the run that follows it, at {_start(after[0])}")
-
-
-def _start(each: Coming) -> datetime:
-    """Nominal: jitter is no order that anybody has in mind."""
-    moved = each.outlook is Outlook.MOVED and each.starts_at is not None
-    return each.starts_at if moved and each.starts_at is not None else each.scheduled_at
-
-
-def _is_meant(scheduled_at: datetime, at: datetime) -> bool:
-    """Times are shown to the second, and some are due at a fraction of one."""
-    scheduled_at = scheduled_at.astimezone(UTC)  # not `at`, which may be too near to the end of time for that
-    return at in (scheduled_at, scheduled_at.replace(microsecond=0))
-
-
-def _named(changing: Changing, chosen: Coming) -> str:
-    return f"{chosen.scheduled_at.isoformat()} of job {changing.before['id']!r}"
-
-
-def _listed(times: Sequence[datetime]) -> str:
-    return f" ({', '.join(time.isoformat() for time in times)})" if times else ""
+def _named(changing: Changing, due: Coming) -> str:
+    return named(changing.before["id"], due)
 
 
 def _check(name: str, moment: datetime | None) -> None:

@@ -40,7 +40,7 @@ class Position(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobQuery:
     """What to list. Empty ``states`` and ``sources`` mean any; ``search`` is looked for in id, name, description and
-    words, whatever the case; ``after`` is the position to go on from."""
+    words, whatever the case; ``after`` is the position to go on from, ``before`` the one to go back from."""
 
     search: str = ""
     states: frozenset[str] = frozenset()
@@ -48,6 +48,7 @@ class JobQuery:
     sort: Sort = Sort.NEXT_RUN
     limit: int = MOST
     after: Position | None = None
+    before: Position | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MOST:
@@ -65,10 +66,12 @@ class JobQuery:
 
 
 class JobsPage(NamedTuple):
-    """``next`` is where to go on, ``None`` at the end. A page may be shorter than its limit and not the last."""
+    """``next`` is where to go on, ``previous`` where to go back from; ``None`` where nothing is. A page may be shorter
+    than its limit while there is more."""
 
     jobs: list[JobDict]
     next: Position | None
+    previous: Position | None = None
 
 
 def matches(job: Mapping[str, Any], search: str) -> bool:
@@ -79,42 +82,74 @@ def matches(job: Mapping[str, Any], search: str) -> bool:
 
 def list_jobs(context: Context, query: JobQuery) -> JobsPage:
     """A page of jobs. One consistent state."""
-    jobs: list[JobDict] = []
-    position, looked_at = query.after, 0
     with context.store.database.read():
-        read = _reader(context, query)
-        while looked_at < _MOST_ROWS:
-            rows = read(position, _ROWS if query.search or query.states or query.sources else query.limit)
-            if not rows:
-                return JobsPage(jobs, None)
-            likely = [row for row in rows if may_match(context, row, query.search)] if query.search else rows
-            for row, job in zip(likely, read_rows(context, likely), strict=True):
-                if query.takes(job):
-                    jobs.append(job)
-                    if len(jobs) == query.limit:
-                        return JobsPage(jobs, Position(row.next_run_time, row.id))
-            looked_at += len(rows)
-            position = Position(rows[-1].next_run_time, rows[-1].id)
-    return JobsPage(jobs, position)
+        if query.before is not None:
+            walk = _walk(context, query, query.before, backwards=True)
+            return JobsPage(walk.jobs[::-1], next=walk.began, previous=walk.further)
+        walk = _walk(context, query, query.after, backwards=False)
+        return JobsPage(walk.jobs, next=walk.further, previous=None if query.after is None else walk.began)
 
 
-def _reader(context: Context, query: JobQuery) -> Callable[[Position | None, int], list[DeclaredRow]]:
+class _Walk(NamedTuple):
+    """What was found on the way, where that began (the first row that was looked at), and where there is more."""
+
+    jobs: list[JobDict]
+    began: Position | None
+    further: Position | None
+
+
+def _walk(context: Context, query: JobQuery, start: Position | None, *, backwards: bool) -> _Walk:
+    jobs: list[JobDict] = []
+    position, began, full, looked_at = start, None, None, 0
+    read = _reader(context, query, backwards)
+    # One more than are wanted, to see whether there is one.
+    size = _ROWS if query.search or query.states or query.sources else query.limit + 1
+    while looked_at < _MOST_ROWS:
+        rows = read(position, size)
+        if rows:
+            began = began or _place(rows[0])
+            position = _place(rows[-1])
+        likely = [row for row in rows if may_match(context, row, query.search)] if query.search else rows
+        for row, job in zip(likely, read_rows(context, likely), strict=True):
+            if not query.takes(job):
+                continue
+            if len(jobs) == query.limit:
+                return _Walk(jobs, began, full)
+            jobs.append(job)
+            full = _place(row)
+        if len(rows) < size:
+            return _Walk(jobs, began, None)
+        looked_at += len(rows)
+    return _Walk(jobs, began, position)
+
+
+def _place(row: DeclaredRow) -> Position:
+    return Position(row.next_run_time, row.id)
+
+
+def _reader(context: Context, query: JobQuery, backwards: bool) -> Callable[[Position | None, int], list[DeclaredRow]]:
     schedules = context.store.schedules
     if query.sort is Sort.ID:
-        return lambda after, limit: schedules.page_by_id("" if after is None else after.id, limit=limit)
+        return lambda start, limit: schedules.page_by_id(start and start.id, limit=limit, backwards=backwards)
     with_time = not (query.states and query.states <= _WITHOUT_TIME)
     without_time = not (query.states and query.states <= _WITH_TIME)
 
-    def read(after: Position | None, limit: int) -> list[DeclaredRow]:
-        rows: list[DeclaredRow] = []
-        if with_time and (after is None or after.next_run_time is not None):
-            timed = None if after is None else (after.next_run_time or 0.0, after.id)
-            rows = schedules.page_by_time(timed, limit=limit)
-        if without_time and len(rows) < limit:
-            is_among = after is not None and after.next_run_time is None
-            start = after.id if after is not None and is_among else ""
-            rows += schedules.page_without_time(start, limit=limit - len(rows))
-        return rows
+    def timed(start: Position | None, limit: int) -> list[DeclaredRow]:
+        place = None if start is None or start.next_run_time is None else (start.next_run_time, start.id)
+        return schedules.page_by_time(place, limit=limit, backwards=backwards) if with_time else []
+
+    def untimed(start: Position | None, limit: int) -> list[DeclaredRow]:
+        place = start.id if start is not None and start.next_run_time is None else None
+        return schedules.page_without_time(place, limit=limit, backwards=backwards) if without_time else []
+
+    def read(start: Position | None, limit: int) -> list[DeclaredRow]:
+        """Those with a time come first: what one has passed is not asked for again."""
+        is_untimed = start is not None and start.next_run_time is None
+        if backwards:
+            rows = untimed(start, limit) if is_untimed else []
+            return rows + timed(start, limit - len(rows)) if len(rows) < limit else rows
+        rows = [] if is_untimed else timed(start, limit)
+        return rows + untimed(start, limit - len(rows)) if len(rows) < limit else rows
 
     return read
 

@@ -219,9 +219,10 @@ class Records:
         before: int | None = None,
         after: int | None = None,
         limit: int = 50,
+        is_nearest: bool = False,
     ) -> list[Change]:
         """The audit log, newest first. ``since`` and ``until`` are inclusive; ``before`` is an id to page on from,
-        ``after`` one that was seen."""
+        ``after`` one that was seen: the newest ones after it, or those next to it (``is_nearest``)."""
         dialect, among = self._database.dialect, sorted(origin.value for origin in origins)
         narrowing: dict[str, tuple[str, Any]] = {
             "job_id": ("job_id = :job_id", job_id),
@@ -235,6 +236,8 @@ class Records:
         asked = {name: both for name, both in narrowing.items() if both[1] is not None}
         where = f"WHERE {' AND '.join(condition for condition, _ in asked.values())}" if asked else ""
         parameters = {name: value for name, (_, value) in asked.items()} | {"limit": limit}
+        if is_nearest:
+            return self._changes(f"{where} ORDER BY id LIMIT :limit", parameters)[::-1]
         return self._changes(f"{where} ORDER BY id DESC LIMIT :limit", parameters)
 
     def change(self, change_id: int) -> Change | None:

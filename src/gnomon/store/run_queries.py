@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from gnomon.domain.run import ACTIVE, FAILURES, TROUBLE, Attempt, RunState
+from gnomon.domain.run import ACTIVE, FAILURES, TROUBLE, Attempt, Run, RunState
 from gnomon.domain.run_query import JobSummary, RunOutline, RunPage, RunPosition, RunQuery
 from gnomon.domain.times import from_micros, to_micros
 from gnomon.store import tables
@@ -15,9 +15,6 @@ from gnomon.store.ledger import RUN_COLUMNS, run_of
 
 #: Lines that are looked through for one page of rare runs.
 LINES_A_LOOK = 20_000
-_NEWEST_FIRST = "scheduled_at DESC, id DESC"
-#: The plus keeps a planner from going through all runs in the order of their times to find the few that are active.
-_FEW_NEWEST_FIRST = "+scheduled_at DESC, id DESC"
 _BEFORE_ALL = -(2**62)
 
 
@@ -27,18 +24,23 @@ class RunQueries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, query: RunQuery, *, limit: int, after: RunPosition | None = None) -> RunPage:
-        """Up to ``limit`` runs, the newest first, from the one after a position."""
-        asked = _Question(self._database, query, after)
+    def page(
+        self, query: RunQuery, *, limit: int, after: RunPosition | None = None, before: RunPosition | None = None
+    ) -> RunPage:
+        """Up to ``limit`` runs, the newest first: the next ones after a position, or the last ones before one."""
+        asked = _Question(self._database, query, before or after, backwards=before is not None)
         with self._database.read() as session:
             rows = session.execute(asked.rows(), {**asked.parameters, "limit": limit + 1}).all()
+            runs = [run_of(row) for row in rows[:limit]]
             if len(rows) > limit:
-                last = run_of(rows[limit - 1])
-                following: RunPosition | None = RunPosition(last.scheduled_at, last.id)
+                further: RunPosition | None = _position(runs[-1])
             else:
                 end = session.execute(asked.end(), asked.parameters).one_or_none() if asked.is_narrowed else None
-                following = None if end is None else RunPosition(from_micros(end[0]), end[1])
-        return RunPage([run_of(row) for row in rows[:limit]], following)
+                further = None if end is None else RunPosition(from_micros(end[0]), end[1])
+        began = _position(runs[0]) if runs else None
+        if before is not None:
+            return RunPage(runs[::-1], following=began, preceding=further)
+        return RunPage(runs, following=further, preceding=None if after is None else began)
 
     def outlines(self, job_ids: Sequence[str], *, each: int) -> dict[str, list[RunOutline]]:
         """The last ``each`` runs of each job, oldest first. Jobs that never had one are left out, and so are
@@ -150,11 +152,12 @@ class RunQueries:
 class _Question:
     """A query as SQL. What an index answers is asked of the table; the rest of at most ``LINES_A_LOOK`` lines of it."""
 
-    def __init__(self, database: Database, query: RunQuery, after: RunPosition | None) -> None:
+    def __init__(self, database: Database, query: RunQuery, start: RunPosition | None, *, backwards: bool) -> None:
         self._dialect = database.dialect
         self._indexed: list[str] = []
         self._rest: list[str] = []
-        self._order = _NEWEST_FIRST
+        beyond, direction = (">", "ASC") if backwards else ("<", "DESC")
+        self._order = self._final_order = f"scheduled_at {direction}, id {direction}"
         self.parameters: dict[str, Any] = {}
         if query.job_id is not None:
             self._ask("job_id = :job_id", job_id=query.job_id)
@@ -163,9 +166,9 @@ class _Question:
             self._ask("scheduled_at >= :since", since=to_micros(query.scheduled_from))
         if query.scheduled_to is not None:
             self._ask("scheduled_at < :until", until=to_micros(query.scheduled_to))
-        if after is not None:
-            place = {"place": to_micros(after.scheduled_at), "place_id": after.id}
-            self._ask("scheduled_at <= :place AND (scheduled_at, id) < (:place, :place_id)", **place)
+        if start is not None:
+            place = {"place": to_micros(start.scheduled_at), "place_id": start.id}
+            self._ask(f"scheduled_at {beyond}= :place AND (scheduled_at, id) {beyond} (:place, :place_id)", **place)
         if query.causes:
             self._narrow(
                 self._dialect.among("cause", "causes", "text"), causes=self._dialect.array(sorted(query.causes))
@@ -186,7 +189,9 @@ class _Question:
         if not self._rest:
             return f"SELECT {RUN_COLUMNS} FROM {source} LIMIT :limit"
         looked_at = f"(SELECT * FROM {source} LIMIT {LINES_A_LOOK}) AS looked_at"
-        return f"SELECT {RUN_COLUMNS} FROM {looked_at} {self._where(self._rest)} ORDER BY {_NEWEST_FIRST} LIMIT :limit"
+        return (
+            f"SELECT {RUN_COLUMNS} FROM {looked_at} {self._where(self._rest)} ORDER BY {self._final_order} LIMIT :limit"
+        )
 
     def end(self) -> str:
         """Asks for the last line that was looked at, if there may be more behind it."""
@@ -205,7 +210,8 @@ class _Question:
         elif states and states <= ACTIVE:
             self._indexed.append("state IN ('queued', 'running')")
             if query.job_id is None:
-                self._order = _FEW_NEWEST_FIRST
+                # The plus keeps a planner from going through all runs in the order of their times to find the few.
+                self._order = f"+{self._order}"
         if query.states and states != TROUBLE and states != ACTIVE:
             self._narrow(self._dialect.among("state", "states", "text"), states=self._dialect.array(sorted(states)))
 
@@ -220,6 +226,10 @@ class _Question:
     @staticmethod
     def _where(conditions: list[str]) -> str:
         return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _position(run: Run) -> RunPosition:
+    return RunPosition(run.scheduled_at, run.id)
 
 
 def _containing(text: str) -> str:

@@ -144,20 +144,28 @@ class Schedules:
         with self._database.read() as session:
             return list(map(DeclaredRow._make, session.execute(statement)))
 
-    def page_by_time(self, after: tuple[float, str] | None, *, limit: int) -> list[DeclaredRow]:
-        """Rows that have a next run time with their declarations, by that and id, from after the given ones."""
-        condition = "AND (j.next_run_time, j.id) > (:after_time, :after_id)" if after is not None else ""
-        rest = f"WHERE j.next_run_time IS NOT NULL {condition} ORDER BY j.next_run_time, j.id"
-        values = {} if after is None else {"after_time": after[0], "after_id": after[1]}
-        return self._declared(rest, values, limit)
+    def page_by_time(
+        self, start: tuple[float, str] | None, *, limit: int, backwards: bool = False
+    ) -> list[DeclaredRow]:
+        """Rows that have a next run time with their declarations, by that and id, from behind ``start`` on (``None``:
+        from the end that one comes from)."""
+        beyond, order = _direction(backwards)
+        condition = f"AND (j.next_run_time, j.id) {beyond} (:time, :id)" if start is not None else ""
+        rest = f"WHERE j.next_run_time IS NOT NULL {condition} ORDER BY j.next_run_time {order}, j.id {order}"
+        return self._declared(rest, {} if start is None else {"time": start[0], "id": start[1]}, limit)
 
-    def page_without_time(self, after: str, *, limit: int) -> list[DeclaredRow]:
-        """Rows without a next run time with their declarations, by id, from after the given one."""
-        return self._declared("WHERE j.next_run_time IS NULL AND j.id > :after ORDER BY j.id", {"after": after}, limit)
+    def page_without_time(self, start: str | None, *, limit: int, backwards: bool = False) -> list[DeclaredRow]:
+        """Rows without a next run time with their declarations, by id, likewise."""
+        beyond, order = _direction(backwards)
+        condition = f"AND j.id {beyond} :id" if start is not None else ""
+        rest = f"WHERE j.next_run_time IS NULL {condition} ORDER BY j.id {order}"
+        return self._declared(rest, {} if start is None else {"id": start}, limit)
 
-    def page_by_id(self, after: str, *, limit: int) -> list[DeclaredRow]:
-        """Rows with their declarations by id, from after the given one."""
-        return self._declared("WHERE j.id > :after ORDER BY j.id", {"after": after}, limit)
+    def page_by_id(self, start: str | None, *, limit: int, backwards: bool = False) -> list[DeclaredRow]:
+        """Rows with their declarations by id, likewise."""
+        beyond, order = _direction(backwards)
+        condition = f"WHERE j.id {beyond} :id" if start is not None else ""
+        return self._declared(f"{condition} ORDER BY j.id {order}", {} if start is None else {"id": start}, limit)
 
     def _declared(self, rest: str, parameters: Mapping[str, object], limit: int) -> list[DeclaredRow]:
         statement = (
@@ -275,6 +283,11 @@ class Schedules:
         with self._database.read() as session:
             row = session.execute(statement, {"id": job_id}).one_or_none()
         return None if row is None else JobRow._make(row)
+
+
+def _direction(backwards: bool) -> tuple[str, str]:
+    """What is beyond a place, and the order in which one comes to it."""
+    return ("<", "DESC") if backwards else (">", "ASC")
 
 
 def _quoted(session: Session, table: str) -> str:

@@ -12,7 +12,7 @@ Where what stands::
                      a page or a group of actions each
     ledger.py, coming.py, timeline.py, strip.py, standing.py, narrowing.py, stages.py, transcript.py, ansi.py, story.py,
     health.py        what pages show, as plain values
-    one_job.py, editor.py, new_job.py     a job, how one changes it, how one adds one
+    one_job.py, editor.py, once.py, new_job.py     a job, how one changes it, or one run of it, how one adds one
     explanation.py, history.py            why it is as it is; its runs over time
     trigger_form.py, argument_form.py, forecast.py, conflict.py   what the editor is made of, as plain values
     templates/       a page each; ``templates/macros/`` has the parts: badge, moment, strip, table, form, dialog

@@ -15,6 +15,7 @@ from gnomon.web import (
     jobs,
     new_job,
     nodes,
+    once,
     one_job,
     overview,
     readable,
@@ -33,7 +34,7 @@ from gnomon.web.rendering import Pages
 PUBLIC = api.PUBLIC | {sign_in.PATH, static_files.PREFIX}
 #: Each has a ``router``.
 PARTS = (
-    *(overview, jobs, together, new_job, one_job, editor, steering, runs, run, changes, nodes, tokens),
+    *(overview, jobs, together, new_job, one_job, once, editor, steering, runs, run, changes, nodes, tokens),
     *(sign_in, static_route),
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,9 +12,10 @@ from fastapi.responses import Response
 
 from gnomon.api.cursors import cursor_of, position_of
 from gnomon.api.needs import needs
-from gnomon.domain.change import Origin
+from gnomon.domain.change import Change, Origin
 from gnomon.domain.principal import Role
 from gnomon.web.narrowing import SPANS, Span, known
+from gnomon.web.paging import Cursor, Pager
 from gnomon.web.rendering import Pages
 from gnomon.web.story import ORIGINS, days, told
 
@@ -64,22 +67,22 @@ def router(pages: Pages) -> APIRouter:
         span: str = "",
         since: Annotated[str, Query(max_length=40)] = "",
         until: Annotated[str, Query(max_length=40)] = "",
-        cursor: Annotated[str | None, Query(max_length=2000)] = None,
+        cursor: Cursor = None,
+        before: Cursor = None,
     ) -> Response:
         """A page of the log."""
         filters = Filters(job.strip(), actor.strip(), known(origin, ORIGINS), Span.of(span, since, until))
-        position = position_of(cursor or None, int)
         now, zone = scheduler.store.database.now(), pages.reader_zone(request)
-        found = scheduler.changes(
+        read = partial(
+            scheduler.changes,
             filters.job or None,
             actor=filters.actor or None,
             origins=[Origin(name) for name in filters.origins],
             since=filters.span.start(now, zone),
             until=filters.span.end(zone),
-            before=None if position is None else position[0],
             limit=PAGE + 1,
         )
-        shown = found[:PAGE]
+        shown, pager = _page(read, _position(cursor), _position(before))
         return pages.answer(
             request,
             "changes.html",
@@ -88,8 +91,7 @@ def router(pages: Pages) -> APIRouter:
             days=days(shown, zone),
             count=len(shown),
             undone={each.after["undone"]: each.id for each in shown if isinstance(each.after.get("undone"), int)},
-            following=cursor_of((shown[-1].id,)) if len(found) > PAGE else None,
-            is_first=position is None,
+            pager=pager,
             origins=ORIGINS,
             spans=SPANS,
         )
@@ -109,3 +111,28 @@ def router(pages: Pages) -> APIRouter:
         )
 
     return routes
+
+
+def _page(
+    read: Callable[..., list[Change]], older_than: int | None, newer_than: int | None
+) -> tuple[list[Change], Pager]:
+    """``read`` is asked for one more than are shown."""
+    if newer_than is not None:
+        found = read(after=newer_than)
+        if len(found) <= PAGE:
+            return _page(read, None, None)
+        shown = found[-PAGE:]
+        return shown, Pager(_cursor(shown[0]), _cursor(shown[-1]), is_first=False)
+    found = read(before=older_than)
+    shown, is_first = found[:PAGE], older_than is None
+    preceding = None if is_first or not shown else _cursor(shown[0])
+    return shown, Pager(preceding, _cursor(shown[-1]) if len(found) > PAGE else None, is_first)
+
+
+def _cursor(change: Change) -> str | None:
+    return cursor_of((change.id,))
+
+
+def _position(cursor: str | None) -> int | None:
+    found = position_of(cursor or None, int)
+    return None if found is None else int(found[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -34,7 +34,7 @@ def fires_of(job: Mapping[str, Any], now: datetime) -> Fires:
     start, end = beginning(now), now + SPAN
     # What is overdue will start at once.
     first = max(datetime.fromisoformat(job["next_run_time"]).astimezone(UTC), now)
-    if first >= end:
+    if first >= end and not job["exceptions"]:
         return ()
     seconds, last = (first - start).total_seconds(), (end - start).total_seconds()
     step, kind, args = int(seconds // _STEP_SECONDS), job["trigger"], json.dumps(job["trigger_args"])
@@ -42,6 +42,8 @@ def fires_of(job: Mapping[str, Any], now: datetime) -> Fires:
         fires = ((step, seconds), *(fire for fire in _by_the_clock(kind, args, start) if fire[0] > step))
     else:
         fires = _from(kind, args, first, start)
+    if job["exceptions"]:
+        fires = _with_exceptions(fires, job["exceptions"], kind, args, start)
     return tuple(fire for fire in fires if fire[1] < last)
 
 
@@ -67,10 +69,36 @@ def _from(kind: str | None, args: str, first: datetime, start: datetime) -> Fire
     return _thinned(trigger, first, start)
 
 
+def _with_exceptions(
+    fires: Fires, exceptions: Sequence[Mapping[str, Any]], kind: str | None, args: str, start: datetime
+) -> Fires:
+    """Without what was skipped, and with what was moved at its new time."""
+    found = dict(fires)
+    for exception in exceptions:
+        due = datetime.fromisoformat(exception["scheduled_at"])
+        step, seconds = _place(due, start)
+        if abs(found.get(step, -1.0) - seconds) < 1:
+            del found[step]
+            # Of several in one quarter only the first is known here.
+            trigger = None if kind is None or kind not in KINDS else _built(kind, args)
+            following = None if trigger is None else next_fire(trigger, previous=due, now=due)
+            if following is not None and _place(following, start)[0] == step:
+                found[step] = _place(following, start)[1]
+    for exception in exceptions:
+        if exception["to"] is not None:
+            step, seconds = _place(datetime.fromisoformat(exception["to"]), start)
+            found[step] = min(seconds, found.get(step, seconds))
+    return tuple(sorted(fire for fire in found.items() if fire[0] >= 0))
+
+
+def _place(moment: datetime, start: datetime) -> tuple[int, float]:
+    seconds = (moment - start).total_seconds()
+    return int(seconds // _STEP_SECONDS), seconds
+
+
 def _thinned(trigger: BaseTrigger, first: datetime, start: datetime) -> Fires:
     fires = agenda(trigger, first, since=start, until=start + SPAN + STEP, step=STEP)
-    seconds = [(fire - start).total_seconds() for fire in fires]
-    return tuple((int(each // _STEP_SECONDS), each) for each in seconds)
+    return tuple(_place(fire, start) for fire in fires)
 
 
 def _built(kind: str, args: str) -> BaseTrigger | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -13,7 +13,9 @@ from gnomon.api.cursors import cursor_of, position_of
 from gnomon.api.needs import needs
 from gnomon.domain.principal import Role
 from gnomon.operations.list_jobs import SOURCES, STATES, JobQuery, Position, Sort
+from gnomon.scheduler import Scheduler
 from gnomon.web import ledger
+from gnomon.web.paging import Cursor, Pager
 from gnomon.web.rendering import Pages
 
 PAGE = 50
@@ -33,6 +35,11 @@ class Filters:
         """Whether they leave anything out."""
         return bool(self.search or self.states or self.sources)
 
+    @property
+    def query(self) -> dict[str, Any]:
+        """As the address has them."""
+        return {"search": self.search, "state": self.states, "source": self.sources, "sort": self.sort}
+
 
 def router(pages: Pages) -> APIRouter:
     """The route."""
@@ -46,39 +53,51 @@ def router(pages: Pages) -> APIRouter:
         state: Annotated[list[str] | None, Query(max_length=5)] = None,
         source: Annotated[list[str] | None, Query(max_length=3)] = None,
         sort: str = Sort.NEXT_RUN.value,
-        cursor: Annotated[str | None, Query(max_length=2000)] = None,
+        cursor: Cursor = None,
+        before: Cursor = None,
     ) -> Response:
         """A page of jobs."""
         filters = Filters(
             search.strip(), _known(state, STATES), _known(source, SOURCES), sort if sort in set(Sort) else Sort.NEXT_RUN
         )
-        position = position_of(cursor or None, (float, int, type(None)), str)
         now = scheduler.store.database.now()
-        page = scheduler.list_jobs(
-            JobQuery(
-                search=filters.search,
-                states=frozenset(filters.states),
-                sources=frozenset(filters.sources),
-                sort=Sort(filters.sort),
-                limit=PAGE,
-                after=None if position is None else Position(*position),
-            )
+        first = JobQuery(
+            search=filters.search,
+            states=frozenset(filters.states),
+            sources=frozenset(filters.sources),
+            sort=Sort(filters.sort),
+            limit=PAGE,
         )
+        found, pager = _page(scheduler, first, _position(cursor), _position(before))
         return pages.answer(
             request,
             "jobs.html",
             now=now,
             filters=filters,
-            jobs=page.jobs,
-            following=cursor_of(page.next),
-            is_first=position is None,
-            strips=ledger.strips(scheduler, [job["id"] for job in page.jobs]),
+            jobs=found,
+            pager=pager,
+            strips=ledger.strips(scheduler, [job["id"] for job in found]),
             states=STATES,
             source_names=SOURCES,
             has_tasks=bool(scheduler.tasks()),
         )
 
     return routes
+
+
+def _page(
+    scheduler: Scheduler, first: JobQuery, after: Position | None, before: Position | None
+) -> tuple[list[dict[str, Any]], Pager]:
+    page = scheduler.list_jobs(replace(first, after=after, before=before))
+    if before is not None and page.previous is None:
+        return _page(scheduler, first, None, None)
+    is_first = after is None and before is None
+    return page.jobs, Pager(cursor_of(page.previous), cursor_of(page.next), is_first)
+
+
+def _position(cursor: str | None) -> Position | None:
+    found = position_of(cursor or None, (float, int, type(None)), str)
+    return None if found is None else Position(*found)
 
 
 def _known(given: Collection[str] | None, known: Collection[str]) -> tuple[str, ...]:

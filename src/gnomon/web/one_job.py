@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +22,7 @@ from gnomon.web.explanation import ORIGINS, accounts, may_be_undone, remarks
 from gnomon.web.history import MOST, history
 from gnomon.web.notices import Notice
 from gnomon.web.rendering import Pages, address, root_of
-from gnomon.web.steering import author_of, newest_change
+from gnomon.web.steering import author_of, newest_change, started
 from gnomon.web.words import job_path
 
 FIRES = 10
@@ -89,13 +88,13 @@ def show(pages: Pages, request: Request, job_id: str, *, failed: Failed | None =
         remarks=remarks(job),
         moved=[name for name, override in job["overrides"].items() if override["moved"]],
         fire_times=found.fire_times,
+        coming=found.coming,
         history=history(scheduler.last_runs([job_id], each=MOST).get(job_id, []), now),
         runs=scheduler.runs(job_id, limit=_LISTED),
         lines=lines_of(scheduler, job_id, job),
         origins=ORIGINS,
         may_be_removed=job["task"] is not None or job["default"] is None or job["state"] in {"orphaned", "quarantined"},
         failed=failed,
-        key=uuid.uuid4().hex,
         until_hint=until.HINT,
     )
 
@@ -138,7 +137,7 @@ def _said(error: InvalidInput) -> str:
 def _do(pages: Pages, request: Request, job_id: str, action: str, sent: Form, author: Author) -> Notice:
     scheduler, token = pages.scheduler, sent.one("token") or None
     if action == "run":
-        return Notice("started", job_id, run=scheduler.run_job(job_id, key=sent.one("key") or None, author=author))
+        return started(scheduler, job_id, sent, author)
     before = newest_change(scheduler, job_id)
     if action == "pause":
         ends = until.moment_in(sent.one(until.FIELD), scheduler.store.database.now(), pages.reader_zone(request))

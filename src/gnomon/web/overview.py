@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -60,7 +60,7 @@ def router(pages: Pages) -> APIRouter:
             verdict=verdict(found.jobs, wrong, nodes, differing, overdue),
             jobs=found.jobs,
             is_all=found.is_all,
-            next_jobs=jobs[:_NEXT],
+            next_jobs=_starting(jobs),
             overdue=overdue[:_MOST_LISTED],
             timeline=timeline(jobs, now, pages.reader_zone(request)),
             active=ledger.active(scheduler),
@@ -95,6 +95,12 @@ def _soonest(scheduler: Scheduler) -> _Found:
         with suppress(JobNotFound):
             others.append(scheduler.get_job(job_id))
     return _Found([*page.jobs, *others], is_all=False)
+
+
+def _starting(jobs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What really starts next: a job may skip the time that it is due at, or start later."""
+    starting = [(datetime.fromisoformat(job["next_start"]), job) for job in jobs if job["next_start"]]
+    return [job for _, job in sorted(starting, key=lambda each: each[0])[:_NEXT]]
 
 
 def verdict(

@@ -11,12 +11,14 @@ from fastapi.responses import Response
 from gnomon.api.cursors import cursor_of, position_of
 from gnomon.api.needs import needs
 from gnomon.domain.principal import Role
-from gnomon.domain.run import ACTIVE, FAILURES, Cause, RunState
+from gnomon.domain.run import ACTIVE, FAILURES, Cause, Run, RunState
 from gnomon.domain.run_query import RunPosition, RunQuery
 from gnomon.domain.times import from_micros, to_micros
 from gnomon.errors import InvalidInput
+from gnomon.scheduler import Scheduler
 from gnomon.web import ledger
 from gnomon.web.narrowing import SPANS, Span, known
+from gnomon.web.paging import Cursor, Pager
 from gnomon.web.rendering import Pages
 from gnomon.web.standing import Look
 
@@ -98,7 +100,8 @@ def router(pages: Pages) -> APIRouter:
         span: str = "",
         since: Annotated[str, Query(max_length=40)] = "",
         until: Annotated[str, Query(max_length=40)] = "",
-        cursor: Annotated[str | None, Query(max_length=2000)] = None,
+        cursor: Cursor = None,
+        before: Cursor = None,
     ) -> Response:
         """A page of the ledger."""
         filters = Filters(
@@ -109,7 +112,7 @@ def router(pages: Pages) -> APIRouter:
             node=node.strip(),
             span=Span.of(span, since, until),
         )
-        now, position = scheduler.store.database.now(), _position(cursor)
+        now = scheduler.store.database.now()
         zone = pages.reader_zone(request)
         query = RunQuery(
             job_id=filters.job or None,
@@ -120,16 +123,14 @@ def router(pages: Pages) -> APIRouter:
             node=filters.node or None,
             search=filters.search or None,
         )
-        page = scheduler.find_runs(query, limit=PAGE, after=position)
-        following = page.following and (to_micros(page.following.scheduled_at), page.following.id)
+        found, pager = _page(scheduler, query, _position(cursor), _position(before))
         return pages.answer(
             request,
             "runs.html",
             now=now,
             filters=filters,
-            runs=page.runs,
-            following=cursor_of(following),
-            is_first=position is None,
+            runs=found,
+            pager=pager,
             groups=GROUPS,
             causes=CAUSES,
             spans=SPANS,
@@ -138,6 +139,20 @@ def router(pages: Pages) -> APIRouter:
         )
 
     return routes
+
+
+def _page(
+    scheduler: Scheduler, query: RunQuery, after: RunPosition | None, before: RunPosition | None
+) -> tuple[list[Run], Pager]:
+    page = scheduler.find_runs(query, limit=PAGE, after=after, before=before)
+    if before is not None and page.preceding is None:
+        return _page(scheduler, query, None, None)
+    is_first = after is None and before is None
+    return page.runs, Pager(_cursor(page.preceding), _cursor(page.following), is_first)
+
+
+def _cursor(position: RunPosition | None) -> str | None:
+    return None if position is None else cursor_of((to_micros(position.scheduled_at), position.id))
 
 
 def _position(cursor: str | None) -> RunPosition | None:

@@ -63,9 +63,8 @@ def router(pages: Pages) -> APIRouter:
 
     @routes.post("/jobs/{job_id}/run")
     def run(request: Request, job_id: str, sent: Sent, who: Operator) -> Response:
-        """Run it once, now. What is sent again with the same ``key`` starts nothing more."""
-        run_id = scheduler.run_job(job_id, key=sent.one("key") or None, author=author_of(who, sent))
-        return pages.done(request, sent, Notice("started", job_id, run=run_id))
+        """Run it once, now."""
+        return pages.done(request, sent, started(scheduler, job_id, sent, author_of(who, sent)))
 
     @routes.post("/changes/{change_id}/undo")
     def undo(request: Request, change_id: int, sent: Sent, who: Operator) -> Response:
@@ -86,6 +85,14 @@ def switch(scheduler: Scheduler, job_id: str, enabled: bool, sent: Form, author:
     before = newest_change(scheduler, job_id)
     scheduler.change_job(job_id, enabled=enabled, if_token=sent.one("token") or None, author=author)
     return _told("resumed" if enabled else "paused", scheduler, job_id, before)
+
+
+def started(scheduler: Scheduler, job_id: str, sent: Form, author: Author) -> Notice:
+    """Run a job once, now. What is sent again with the ``key`` that its form was made with starts nothing more."""
+    before = newest_change(scheduler, job_id)
+    run_id = scheduler.run_job(job_id, key=sent.one("key") or None, author=author)
+    is_new = newest_change(scheduler, job_id) != before
+    return Notice("started" if is_new else "started-already", job_id, run=run_id)
 
 
 def newest_change(scheduler: Scheduler, job_id: str) -> int | None:

@@ -15,7 +15,7 @@ from gnomon.web.standing import RUN_STATES
 
 MOST = 20
 #: Pixels.
-HEIGHT, STEP, BAR = 24, 7, 5
+HEIGHT, STEP = 24, 7
 _LOWEST = 5
 
 
@@ -52,7 +52,8 @@ def strip(runs: Sequence[RunOutline], now: datetime) -> Strip:
         for place, (run, took) in enumerate(zip(shown, seconds, strict=True))
     ]
     usual = [bar for bar in bars if bar.tone == "good"]
-    path = "".join(f"M{bar.x} {bar.y + 1}h{BAR}v{bar.height}h-{BAR}z" for bar in usual)
+    # As strokes: half as many letters as outlines. The style sheet says how wide they are.
+    path = "".join(f"M{bar.x} {HEIGHT + 1}V{bar.y + 1}" for bar in usual)
     return Strip(tuple(bar for bar in bars if bar.tone != "good"), path, _sentence(shown, now))
 
 

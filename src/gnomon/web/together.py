@@ -83,7 +83,7 @@ def router(pages: Pages) -> APIRouter:
         failures = []
         for job_id, token in zip(chosen, tokens, strict=True):
             try:
-                _carry_out(scheduler, action, job_id, token, author)
+                _carry_out(scheduler, action, job_id, token, sent.one("key"), author)
             except GnomonError as error:
                 failures.append(Failure(job_id, str(error)))
         done = len(chosen) - len(failures)
@@ -149,9 +149,10 @@ def _becomes(action: str, job: Mapping[str, Any]) -> tuple[str, str, str | None]
     return ("", "", "it is not paused") if job["enabled"] else ("paused", "fires " + job["schedule"], None)
 
 
-def _carry_out(scheduler: Scheduler, action: str, job_id: str, token: str, author: Author) -> None:
+def _carry_out(scheduler: Scheduler, action: str, job_id: str, token: str, key: str, author: Author) -> None:
     if action == "run":
-        scheduler.run_job(job_id, author=author)
+        # A key is one job's; ids have at most 191 characters.
+        scheduler.run_job(job_id, key=f"{key[:60]} {job_id}" if key else None, author=author)
     elif action == "revert":
         scheduler.revert_job(job_id, if_token=token or None, author=author)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -66,6 +67,11 @@ def change_path(change_id: int) -> str:
     return f"/changes/{change_id}"
 
 
+def new_key() -> str:
+    """What names one wish: a form that is sent twice says the same, and one that is made anew says another."""
+    return secrets.token_urlsafe(12)
+
+
 def counted(count: int, one: str, many: str | None = None) -> str:
     """``1 job``, ``7 jobs``, ``10,000 jobs``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -88,6 +94,7 @@ GLOBALS: dict[str, Any] = {
     "job_path": job_path,
     "run_path": run_path,
     "change_path": change_path,
+    "new_key": new_key,
     "strip": strip,
     "job_states": standing.JOB_STATES,
     "run_states": standing.RUN_STATES,

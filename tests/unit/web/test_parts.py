@@ -31,7 +31,7 @@ def test_the_longest_run_is_as_high_as_the_strip_and_the_newest_at_its_end() -> 
     failed, missed = made.bars
     assert (failed.height, failed.tone, failed.shape) == (HEIGHT, "bad", "ended")
     assert (missed.shape, missed.x) == ("never", made.width - 7)
-    assert made.path == f"M{made.width - 21} 20h5v5h-5z"
+    assert made.path == f"M{made.width - 21} 25V20"
     assert made.words == ("last 3 runs: 1 succeeded, 1 failed, 1 missed; the newest missed; took 1.0 s to 1 min 40 s")
     assert strip([], NOW).words == "has not run yet"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from gnomon.web.timeline import Timeline, timeline
 NOW = datetime(2026, 3, 2, 22, 10, tzinfo=UTC)
 
 
-def job(job_id: str, kind: str, **args: Any) -> dict[str, Any]:
+def job(job_id: str, kind: str, exceptions: Sequence[Mapping[str, Any]] = (), **args: Any) -> dict[str, Any]:
     trigger = build(kind, args, timezone="UTC", now=NOW)
     described = describe(trigger)
     fire = next_fire(trigger, previous=None, now=NOW)
@@ -23,6 +24,7 @@ def job(job_id: str, kind: str, **args: Any) -> dict[str, Any]:
         "trigger": described.kind,
         "trigger_args": described.args,
         "schedule": described.words,
+        "exceptions": exceptions,
         "next_run_time": None if fire is None else fire.isoformat(),
     }
 
@@ -52,6 +54,26 @@ def test_a_bar_is_only_where_it_fires() -> None:
     (mark,) = lane.marks
     assert abs(mark.left - (3 + 50 / 60) / 24 * 100) < 0.1
     assert abs(mark.width - 2 / 24 * 100) < 0.1
+
+
+def exception(hour: int, to: datetime | None = None, minute: int = 0) -> dict[str, Any]:
+    return {
+        "scheduled_at": datetime(2026, 3, 3, hour, minute, tzinfo=UTC).isoformat(),
+        "to": None if to is None else to.isoformat(),
+    }
+
+
+def test_a_run_that_is_skipped_has_no_mark_and_one_that_is_moved_has_it_there() -> None:
+    made = [exception(4), exception(10, to=datetime(2026, 3, 3, 10, 10, tzinfo=UTC))]
+    (lane,) = drawn(job("few", "cron", hour="4,10,16", exceptions=made)).lanes
+    assert [mark.left for mark in lane.marks] == [50.0, round((17 + 50 / 60) / 24 * 100, 2)]
+    (lane,) = drawn(job("late", "date", run_date="2026-03-05 04:00", exceptions=[])).lanes or (None,)
+    assert lane is None
+
+
+def test_one_skipped_run_of_many_leaves_the_bar_whole() -> None:
+    (lane,) = drawn(job("often", "cron", minute="*/5", exceptions=[exception(4), exception(5, minute=15)])).lanes
+    assert len(lane.marks) == 1
 
 
 def test_a_herd_is_pointed_out() -> None:

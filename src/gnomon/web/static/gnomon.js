@@ -299,6 +299,15 @@ setInterval(() => { if (!document.hidden) tellTimes(); }, 1000);
 // Something was done on this page: it shows what became of it without waiting for the hint.
 document.addEventListener("gnomon:done", () => { lastRead = 0; readSoon(); });
 
+// A double click, or a key that is held down, is one press. What the first one did is on the page before the second
+// comes: a new key for another run, or Resume where Pause was.
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest("form[method=post] button, button[form]")) event.preventDefault();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.repeat && (event.key === "Enter" || event.key === " ") && event.target.matches?.("button")) event.preventDefault();
+});
+
 // Buttons of the form #act send it in place; what comes back is a notice.
 document.addEventListener("submit", async (event) => {
   const button = event.submitter;
