@@ -370,7 +370,11 @@ class TestSchedulerRoutes:
         answer = client.patch("/api/scheduler/jobs/report", json=body)
         assert answer.status_code == 422, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
-        assert field in answer.json()["field"]
+        told = answer.json()
+        assert field in told["field"]
+        assert told["value"]
+        assert told["allowed"]
+        assert told["detail"].startswith(f"{told['field']}: ")
         assert timeless(scheduler.get_job("report")) == before
 
     def test_an_unknown_job_is_404(self, client: TestClient) -> None:

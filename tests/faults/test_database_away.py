@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import event
+from starlette.testclient import TestClient
 
 from gnomon import Scheduler
 from gnomon.domain.change import Author
@@ -229,6 +230,30 @@ def test_the_file_is_moved_away_and_put_back(sqlite_url: str, tmp_path: Path) ->
             scheduler.get_all_jobs()
         assert not file.exists(), "an empty file was made in its place"
         elsewhere.rename(file)
+        check_after(scheduler, tmp_path)
+
+
+def test_over_http_a_store_that_is_away_is_503_everywhere_and_no_change_is_answered_as_done(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    file, job = file_of(sqlite_url), "/api/scheduler/jobs/job 0"
+    with running(declared(sqlite_url, tmp_path)) as scheduler:
+        with TestClient(scheduler.asgi(), base_url="http://localhost", client=("127.0.0.1", 50_000)) as client:
+            assert client.get("/health").status_code == 200
+            file.rename(tmp_path / "moved.db")
+            wait_until(lambda: client.get("/health").status_code == 503, what="the news that the store is away")
+            health = client.get("/health").json()
+            assert (health["status"], health["store"]) == ("failing", "unavailable")
+            for answer in (
+                client.get("/api/scheduler/jobs"),
+                client.get(job),
+                client.patch(job, json={"enabled": False}, headers={"If-Match": "*"}),
+                client.post(f"{job}/run"),
+            ):
+                assert (answer.status_code, answer.json()["type"]) == (503, "/problems/store-unavailable")
+                assert "put it back" in answer.json()["detail"]
+            (tmp_path / "moved.db").rename(file)
+            wait_until(lambda: client.get("/health").status_code == 200, what="good health")
         check_after(scheduler, tmp_path)
 
 
