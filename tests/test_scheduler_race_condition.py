@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,7 @@ from starlette.testclient import TestClient
 
 from gnomon import Scheduler
 from tests.jobs import nothing
-from tests.processes import output_of, python
+from tests.processes import output_of, python, wait_until
 
 READ = """
     import json, sys
@@ -175,24 +176,35 @@ class TestStartAllJobsPreservesPersistedTrigger:
 
     def test_what_was_acknowledged_survives_kill_9(self, scheduler: Scheduler, url: str) -> None:
         server = """
-            import sys, time
+            import json, sys, time
             from tests.test_scheduler_race_condition import declared
             scheduler = declared(sys.argv[1])
             scheduler.start()
             assert scheduler.update_job_schedule("report", "crontab", expression="15 5 * * *")
             scheduler.pause_job("sync")
-            print("acknowledged", flush=True)
+            print(json.dumps(scheduler.get_all_jobs()), flush=True)
             time.sleep(60)
         """
         process = python(server, url)
         assert process.stdout is not None
-        assert process.stdout.readline() == "acknowledged\n"
+        acknowledged = [timeless(job) for job in json.loads(process.stdout.readline())]
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
 
-        scheduler.start_all_jobs()
+        for _ in range(2):
+            assert scheduler.start_all_jobs() == []
+            assert [timeless(job) for job in scheduler.get_all_jobs()] == acknowledged
+        # What fires from here on is a new process, and it starts from the same.
+        restart = """
+            import json, sys
+            from tests.test_scheduler_race_condition import declared
+            with declared(sys.argv[1]) as scheduler:
+                print(json.dumps(scheduler.get_all_jobs()))
+        """
+        assert [timeless(job) for job in json.loads(output_of(restart, url))] == acknowledged
         report, sync = scheduler.get_job("report"), scheduler.get_job("sync")
         assert report["trigger_args"]["expression"] == "15 5 * * *"
+        assert report["next_run_time"][11:16] == "05:15"
         assert (sync["enabled"], sync["next_run_time"]) == (False, None)
         assert [change.action for change in scheduler.changes()] == ["pause", "reschedule"]
 
@@ -231,7 +243,9 @@ class TestConcurrentUpdateSchedule:
         assert scheduler.get_job("report")["trigger_args"]["hour"] == log[0].after["trigger_args"]["hour"]
         assert_a_chain(log)
 
-    def test_processes_lose_no_update(self, scheduler: Scheduler, url: str) -> None:
+    def test_processes_lose_no_update_and_a_reader_sees_only_states_that_existed(
+        self, scheduler: Scheduler, url: str
+    ) -> None:
         writer = """
             import sys
             from gnomon import Scheduler
@@ -239,10 +253,23 @@ class TestConcurrentUpdateSchedule:
             for minute in range(int(sys.argv[2]), 40, 4):
                 assert scheduler.update_job_schedule("report", "cron", hour=1, minute=minute)
         """
+        seen: set[tuple[str, str]] = set()
+        done = threading.Event()
+
+        def read() -> None:
+            while not done.is_set():
+                job = scheduler.get_job("report")
+                seen.add((job["trigger_args"].get("minute", "0"), job["next_run_time"][14:16]))
+
+        reader = threading.Thread(target=read)
+        reader.start()
         processes = [python(writer, url, str(start)) for start in range(4)]
         for process in processes:
             _, errors = process.communicate(timeout=100)
             assert process.returncode == 0, errors
+        done.set()
+        reader.join()
+        assert all(int(minute) == int(fires) for minute, fires in seen), "a reader saw half of a change"
         log = scheduler.changes(limit=100)
         assert len(log) == 40
         assert_a_chain(log)
@@ -252,14 +279,27 @@ class TestConcurrentUpdateSchedule:
 
     def test_a_fire_between_read_and_write_does_not_take_a_change_back(self, url: str) -> None:
         scheduler = Scheduler(url, timezone="UTC")
-        for number in range(20):
-            scheduler.register(nothing, "interval", id=f"busy {number}", seconds=1)
+        jobs = [f"busy {number}" for number in range(20)]
+        for job_id in jobs:
+            scheduler.register(nothing, "interval", id=job_id, seconds=1)
         with scheduler:
-            for round_ in range(5):
-                for number in range(20):
-                    seconds = 1 + round_ % 2
-                    assert scheduler.update_job_schedule(f"busy {number}", "interval", seconds=seconds)
-                    assert scheduler.get_job(f"busy {number}")["trigger_args"]["seconds"] == seconds
+            for seconds in (2, 1, 2, 1, 2):
+                for job_id in jobs:
+                    assert scheduler.update_job_schedule(job_id, "interval", seconds=seconds, jitter=seconds)
+                    assert scheduler.get_job(job_id)["trigger_args"]["seconds"] == seconds
+            for job_id in jobs[::2]:
+                scheduler.pause_job(job_id)
+            # A fire that had read a row before it was changed has long written by then.
+            at = scheduler.store.database.now()
+            wait_until(lambda: all(fired_after(scheduler, job_id, at) for job_id in jobs[1::2]), what="a later run")
+        after = {job["id"]: job for job in scheduler.get_all_jobs()}
+        assert {job["trigger_args"]["seconds"] for job in after.values()} == {2}
+        assert {job["id"] for job in after.values() if not job["enabled"]} == set(jobs[::2])
+        scheduler.close()
+
+
+def fired_after(scheduler: Scheduler, job_id: str, at: datetime) -> bool:
+    return any(run.scheduled_at > at for run in scheduler.runs(job_id, limit=1))
 
 
 def assert_a_chain(log: list[Any]) -> None:
@@ -330,7 +370,11 @@ class TestSchedulerRoutes:
         answer = client.patch("/api/scheduler/jobs/report", json=body)
         assert answer.status_code == 422, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
-        assert field in answer.json()["field"]
+        told = answer.json()
+        assert field in told["field"]
+        assert told["value"]
+        assert told["allowed"]
+        assert told["detail"].startswith(f"{told['field']}: ")
         assert timeless(scheduler.get_job("report")) == before
 
     def test_an_unknown_job_is_404(self, client: TestClient) -> None:

@@ -96,6 +96,15 @@ def test_a_bad_trigger_is_exit_code_2_names_the_field_and_changes_nothing(
     assert (after["token"], after["next_run_time"]) == (before["token"], before["next_run_time"])
 
 
+@pytest.mark.parametrize("words", [["0 4 * * 1-5"], ["0", "4", "*", "*", "1-5"], ["@daily"], ["*/5 * * * *"]])
+def test_who_writes_crons_fields_without_the_kind_is_told_how(gnomon: Gnomon, store: str, words: list[str]) -> None:
+    result = gnomon("set", "nightly", *words, "--yes", "--store", store)
+    assert result.code == 2
+    told = result.err.rpartition("crontab ")[2].strip().strip("'")
+    assert told == " ".join(words)
+    assert gnomon("set", "nightly", "crontab", told, "--yes", "--store", store).code == 0
+
+
 def test_policies_are_options(gnomon: Gnomon, store: str) -> None:
     options = ["--max-instances", "2", "--misfire-grace-time", "60", "--no-coalesce"]
     result = gnomon("set", "nightly", *options, "--yes", "--store", store)

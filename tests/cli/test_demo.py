@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gnomon import RunState, Scheduler
+from gnomon.cli.demonstration import declare_jobs
+from gnomon.testing import ManualClock, ManualEngine
 from tests.cli.conftest import Gnomon, process
 from tests.cli.test_serving import free_port, get, wait_for_api
 from tests.processes import wait_until
@@ -46,6 +52,43 @@ def test_the_demo_does_its_work_and_keeps_what_was_changed(gnomon: Gnomon, tmp_p
         assert get(port, "/api/scheduler/jobs/health-check")["schedule"] == "every 7 minutes"
         demo.send_signal(signal.SIGINT)
         assert demo.wait(timeout=30) == 0
+
+
+def test_lines_of_the_users_crontab_are_paused_command_jobs(gnomon: Gnomon, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "crontab").write_text("#!/bin/sh\necho '7 4 * * * touch ran-by-the-demo'\n")
+    (programs / "crontab").chmod(0o755)
+    path, store = f"{programs}{os.pathsep}{os.environ['PATH']}", ["--store", str(tmp_path / "demo.db")]
+
+    def imported() -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = gnomon("jobs", "--json", *store).json
+        return [job for job in jobs if "touch ran-by-the-demo" in job["description"]]
+
+    for _ in range(2):  # on the second start they are not imported once more
+        with process("demo", "--port", "0", "--no-open", *store, cwd=tmp_path, HOME=str(tmp_path), PATH=path):
+            wait_until((tmp_path / "demo.db").exists)
+            wait_until(lambda: gnomon("jobs", *store).code == 0 and imported(), what="the line of the crontab")
+            (job,) = imported()
+            assert (job["state"], job["executor"], job["trigger"]) == ("paused", "command", "crontab")
+            assert gnomon("run", job["id"], "--wait", *store).code == 0
+            assert (tmp_path / "ran-by-the-demo").exists()
+            (tmp_path / "ran-by-the-demo").unlink()
+
+
+def test_the_job_that_fails_now_and_then_is_tried_again_and_gets_through(sqlite_url: str) -> None:
+    begin = datetime(2050, 3, 7, 12, tzinfo=UTC)
+    scheduler = Scheduler(sqlite_url, timezone="UTC", clock=ManualClock(begin))
+    declare_jobs(scheduler, address="http://127.0.0.1:1", database=None)
+    scheduler.start_all_jobs()
+    for job in scheduler.get_all_jobs():
+        if job["id"] != "flaky":
+            scheduler.pause_job(job["id"])
+    with ManualEngine(scheduler) as engine:
+        engine.run_until(begin + timedelta(minutes=20))
+        runs = scheduler.runs("flaky", limit=100)
+    ended = {(run.state, run.attempt > 1) for run in runs}
+    assert {(RunState.SUCCEEDED, False), (RunState.SUCCEEDED, True)} <= ended
 
 
 def test_the_slow_job_tells_its_progress(gnomon: Gnomon, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -138,6 +138,26 @@ def test_postgresql_is_examined_too(gnomon: Gnomon, postgresql_url: str) -> None
     assert found["this machine's clock and the database's agree"] == "well"
     assert gnomon("doctor", "--store", postgresql_url).code == 0
     assert gnomon("set", "nightly", "cron", "hour=4", "--yes", "--store", postgresql_url).code == 0
+
+
+@pytest.mark.postgresql
+def test_clocks_that_disagree_are_told_with_which_one_counts(
+    gnomon: Gnomon, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gnomon("db", "upgrade", "--store", postgresql_url).code == 0
+
+    class Slow(datetime):
+        """This machine's clock, an hour and a half behind."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Slow:
+            return super().now(tz) - timedelta(minutes=90)
+
+    monkeypatch.setattr("gnomon.store.inspection.datetime", Slow)
+    result = gnomon("doctor", "--store", postgresql_url)
+    assert result.code == 0
+    assert "! this machine's clock and the database's are 1 h 30 min apart" in result.out
+    assert "→ the database's decides what is due; set both by NTP" in result.out
 
 
 def test_db_upgrade_makes_the_tables_and_then_has_nothing_to_do(gnomon: Gnomon, tmp_path: Path) -> None:

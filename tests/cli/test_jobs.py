@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Gnomon, declared, reading
+from pathlib import Path
+
+from tests.cli.conftest import Gnomon, declared, process, reading
+from tests.processes import wait_until
 
 
 def test_jobs_are_listed_by_when_they_run_next_with_state_in_words(gnomon: Gnomon, store: str) -> None:
     result = gnomon("jobs", "--store", store)
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
     lines = result.out.splitlines()
     assert [line.split()[0] for line in lines[2:]] == ["tick", "nightly", "resting"]
     assert "every 5 seconds" in lines[2]
     assert "● active" in lines[2]
     assert "at 03:30 every day, Europe/Berlin" in lines[3]
     assert "○ paused" in lines[4]
+
+
+def test_next_runs_that_nobody_will_start_are_not_shown_without_a_word(
+    gnomon: Gnomon, store: str, tmp_path: Path
+) -> None:
+    nobody = "No node is alive: nothing fires until one starts (gnomon serve TARGET).\n"
+    for command in (["jobs"], ["show", "nightly"]):
+        assert gnomon(*command, "--store", store).err == nobody
+        assert gnomon(*command, "--json", "--store", store).err == ""
+    # What is paused would not fire anyway.
+    for command in (["jobs", "--state", "paused"], ["show", "resting"]):
+        assert gnomon(*command, "--store", store).err == ""
+    with process("node", "--allow", "gnomon.executors.commands", "--store", store, cwd=tmp_path):
+        wait_until(lambda: gnomon("jobs", "--store", store).err == "", what="a node that is alive")
 
 
 def test_json_is_exactly_what_python_returns(gnomon: Gnomon, store: str) -> None:

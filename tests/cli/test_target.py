@@ -77,7 +77,7 @@ def test_a_dotted_attribute_is_followed(module: Write) -> None:
         ("def broken(:", "", "failed: SyntaxError"),
         ("import no_such_dependency", "", "No module named 'no_such_dependency'"),
         ("import sys; sys.exit('configure me')", "", "failed: SystemExit: configure me"),
-        ("x = 1", "", "it holds no gnomon.Scheduler"),
+        ("x = 1", "", "is no target: it holds no gnomon.Scheduler at its top level; make one, or name its place"),
         ("x = 1", ":x", "is a int and no gnomon.Scheduler"),
         (APPLICATION, ":shceduler", "no attribute 'shceduler'"),
         (APPLICATION + "other = Scheduler('sqlite:///x.db')", "", "say which scheduler"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
+from sqlalchemy import create_engine
 
 from gnomon import RunState, Scheduler
 from gnomon.engine import JobStore
@@ -29,6 +31,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "calendarinterval": {"months": 1, "hour": 8},
     "crontab": {"expression": "0 3 * * 1-5", "timezone": "Europe/Berlin"},
 }
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A class of the application's, as an argument."""
+
+    name: str
 
 
 def write(folder: str, text: str) -> None:
@@ -195,6 +204,31 @@ class TestOurJobStoreAlone:
         assert scheduler.get_job("a").trigger.interval == timedelta(hours=9)
         scheduler.remove_all_jobs()
         assert scheduler.get_jobs() == []
+
+    def test_it_works_on_an_engine_that_the_application_has(self, migrated_url: str, tmp_path: Path) -> None:
+        engine = create_engine(migrated_url)
+        scheduler = BackgroundScheduler(timezone="UTC", jobstores={"default": JobStore(engine=engine)})
+        scheduler.start()
+        scheduler.add_job(write, "interval", id="job", seconds=1, args=[str(tmp_path)], kwargs={"text": "fired"})
+        wait_until(lambda: (tmp_path / "fired").exists())
+        scheduler.shutdown()
+        with engine.connect() as connection:  # it is the application's, and still open
+            assert connection.exec_driver_sql("SELECT id FROM apscheduler_jobs").scalars().all() == ["job"]
+        engine.dispose()
+
+    def test_classes_of_the_application_are_read_where_it_allows_them_and_by_no_row(
+        self, migrated_url: str, plain: Plain
+    ) -> None:
+        theirs = plain(paused=True)  # APScheduler's own store writes any class
+        theirs.add_job(write, "cron", id="job", hour=1, args=["folder", Tenant("acme")])
+        allowed, strict = JobStore(url=migrated_url, allow=[__name__]), JobStore(url=migrated_url)
+        for store in (allowed, strict):
+            store.start(BackgroundScheduler(timezone="UTC"), "default")
+        assert [job.args for job in allowed.get_all_jobs()] == [("folder", Tenant("acme"))]
+        assert strict.get_all_jobs() == []
+        assert theirs.get_job("job") is not None, "who may not read a row removed it"
+        for store in (allowed, strict):
+            store.shutdown()
 
     def test_a_job_without_code_is_left_alone_and_no_reason_to_spin(
         self, gnomon: Gnomon, migrated_url: str, plain: Plain, monkeypatch: pytest.MonkeyPatch

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import event
+from starlette.testclient import TestClient
 
 from gnomon import Scheduler
 from gnomon.domain.change import Author
@@ -215,6 +216,65 @@ def test_a_database_that_becomes_read_only_while_a_node_runs(sqlite_url: str, tm
         check_away(scheduler)
         is_read_only = False
         check_after(scheduler, tmp_path)
+
+
+def test_the_file_is_moved_away_and_put_back(sqlite_url: str, tmp_path: Path) -> None:
+    """What is open still leads to it; what would be written there, nobody would find under its name."""
+    file, elsewhere = file_of(sqlite_url), tmp_path / "moved.db"
+    with running(declared(sqlite_url, tmp_path)) as scheduler:
+        wait_until(lambda: fired_since(scheduler, scheduler.store.database.now() - SECOND))
+        file.rename(elsewhere)
+        check_away(scheduler)
+        assert "is no longer there" in scheduler.health()["store_error"]
+        with pytest.raises(StoreUnavailable, match="is no longer there; put it back, or restore a backup"):
+            scheduler.get_all_jobs()
+        assert not file.exists(), "an empty file was made in its place"
+        elsewhere.rename(file)
+        check_after(scheduler, tmp_path)
+
+
+def test_over_http_a_store_that_is_away_is_503_everywhere_and_no_change_is_answered_as_done(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    file, job = file_of(sqlite_url), "/api/scheduler/jobs/job 0"
+    with running(declared(sqlite_url, tmp_path)) as scheduler:
+        with TestClient(scheduler.asgi(), base_url="http://localhost", client=("127.0.0.1", 50_000)) as client:
+            assert client.get("/health").status_code == 200
+            file.rename(tmp_path / "moved.db")
+            wait_until(lambda: client.get("/health").status_code == 503, what="the news that the store is away")
+            health = client.get("/health").json()
+            assert (health["status"], health["store"]) == ("failing", "unavailable")
+            for answer in (
+                client.get("/api/scheduler/jobs"),
+                client.get(job),
+                client.patch(job, json={"enabled": False}, headers={"If-Match": "*"}),
+                client.post(f"{job}/run"),
+            ):
+                assert (answer.status_code, answer.json()["type"]) == (503, "/problems/store-unavailable")
+                assert "put it back" in answer.json()["detail"]
+            (tmp_path / "moved.db").rename(file)
+            wait_until(lambda: client.get("/health").status_code == 200, what="good health")
+        check_after(scheduler, tmp_path)
+
+
+def test_a_file_in_place_of_the_one_that_was_open_is_what_counts(sqlite_url: str) -> None:
+    """An operator restores a backup under a scheduler that reads and changes."""
+    file = file_of(sqlite_url)
+    backup, aside = file.with_name("backup.db"), file.with_name("aside.db")
+    with closing(Scheduler(sqlite_url, timezone="UTC")) as scheduler:
+        scheduler.register(print, "cron", id="job", hour=1)
+        scheduler.start_all_jobs()
+        with closing(sqlite3.connect(file)) as reading, closing(sqlite3.connect(backup)) as writing:
+            reading.backup(writing)
+        assert scheduler.update_job_schedule("job", "cron", hour=2)
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # nothing of the old one meets the new one
+        file.rename(aside)
+        backup.rename(file)
+        assert scheduler.get_job("job")["trigger_args"]["hour"] == "1"
+        assert scheduler.update_job_schedule("job", "cron", hour=3)
+        with closing(Scheduler(sqlite_url)) as other:
+            assert other.get_job("job")["trigger_args"]["hour"] == "3"
 
 
 # -- PostgreSQL

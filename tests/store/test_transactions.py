@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import create_engine
 
 from gnomon.errors import StoreUnavailable
 from gnomon.store import Store
@@ -134,3 +136,23 @@ def test_changes_made_at_once_succeed_or_fail_each_for_itself(store: Store) -> N
             assert isinstance(outcomes[name], Exception), name
             if name.startswith("bad"):
                 assert str(outcomes[name]) == name
+
+
+@pytest.mark.parametrize("given", ["url", "engine"])
+def test_sqlite_survives_a_loss_of_power_and_a_write_holds_the_lock_from_its_beginning(
+    sqlite_url: str, given: str
+) -> None:
+    theirs = create_engine(sqlite_url)
+    store = Store(theirs if given == "engine" else sqlite_url, lock_timeout=7.0)
+    store.open()
+    with store.database.transaction("test") as session:
+        asked = {name: session.execute(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")}
+        assert asked == {"journal_mode": "wal", "synchronous": 2}
+        assert session.execute("PRAGMA busy_timeout").scalar() == 7_000
+        # It has written nothing yet; what began as a read and wrote later would fail at once, however long it may wait.
+        other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), timeout=0, isolation_level=None)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+    store.close()
+    theirs.dispose()

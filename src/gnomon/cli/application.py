@@ -174,6 +174,8 @@ def _usage(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "gnomon"
     message = str(getattr(error, "format_message", lambda: str(error))()).rstrip(".")
+    if not message:  # a group without one of its commands; its help was printed
+        message = "a command is missing"
     return f"{message}; `{command} --help` shows what there is"
 
 

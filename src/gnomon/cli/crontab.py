@@ -139,7 +139,9 @@ def _read(file: str) -> str:
 
 
 def _say_imported(console: Console, added: Sequence[str]) -> None:
-    console.print(Text.assemble(("✓ ", "green"), f"{len(added)} jobs imported, paused"))
+    console.print(
+        Text.assemble(("✓ ", "green"), f"{len(added)} {'job' if len(added) == 1 else 'jobs'} imported, paused")
+    )
     console.print(
         f"  a node runs them if it allows their function: gnomon node --allow {COMMANDS_MODULE}", soft_wrap=True
     )

@@ -216,7 +216,7 @@ def _jobs(scheduler: Scheduler) -> Iterator[Finding]:
         text = f"{_number(len(paused), 'job is', 'jobs are')} paused: {_ids(paused)}"
         yield Finding(Level.WELL, text, "")
     active = len(by_state.get("active", []))
-    yield Finding(Level.WELL, f"{len(jobs)} jobs are stored, {active} of them active")
+    yield Finding(Level.WELL, f"{_number(len(jobs), 'job is', 'jobs are')} stored, {active} of them active")
 
 
 def _overdue(scheduler: Scheduler) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from rich.text import Text
 from gnomon.cli import moments
 from gnomon.cli.change_table import changes_table
 from gnomon.cli.exits import BadUsage
+from gnomon.cli.nodes import say_if_nobody_fires
 from gnomon.cli.options import JsonOption
 from gnomon.cli.output import (
     JOB_STATES,
@@ -88,6 +89,8 @@ def jobs(
             console.print(f"None of the {len(found)} jobs is like that.")
         else:
             console.print(jobs_table(shown, wide=is_wide(console)))
+            if any(job["next_run_time"] is not None for job in shown):
+                say_if_nobody_fires(scheduler)
 
 
 def show(
@@ -108,6 +111,8 @@ def show(
             print_json(found)
             return
         _show(screen(), scheduler, found)
+        if found["next_run_time"] is not None:
+            say_if_nobody_fires(scheduler)
 
 
 def jobs_table(jobs: list[dict[str, Any]], *, wide: bool) -> Table:

@@ -101,6 +101,6 @@ def is_silent(scheduler: Scheduler, node: Node) -> bool:
 
 
 def say_if_nobody_fires(scheduler: Scheduler) -> None:
-    """Tell people that a change alone starts nothing."""
+    """Tell people that neither a change nor a next run time starts anything by itself."""
     if not living(scheduler):
         screen(stderr=True).print(Text(NOBODY, "yellow"))

@@ -268,12 +268,13 @@ def _names(given: Sequence[str] | None) -> list[str]:
 
 
 def _announce(scheduler: Scheduler, listener: socket.socket, at: Place) -> None:
-    jobs = len(scheduler.store.schedules.ids())
+    count = len(scheduler.store.schedules.ids())
+    jobs = "1 job" if count == 1 else f"{count} jobs"
     address = address_of(listener, secure=at.certificate is not None)
     screen(stderr=True).print(
         Text.assemble(
             ("Gnomon", "bold"),
-            f" at {address}/ · {jobs} jobs in {scheduler.store.shown_url} · Ctrl-C stops it",
+            f" at {address}/ · {jobs} in {scheduler.store.shown_url} · Ctrl-C stops it",
         ),
         soft_wrap=True,
     )

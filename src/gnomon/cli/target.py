@@ -114,6 +114,9 @@ def _attribute(module: ModuleType, path: str) -> Scheduler:
 
 def _only_one(module: ModuleType) -> Scheduler:
     found = schedulers_of(module)
+    if not found:
+        name = module.__name__
+        raise TargetError(f"{name!r} is no target: {_offered(module)}; make one, or name its place: {name}:ATTRIBUTE")
     if len(found) != 1:
         raise TargetError(f"say which scheduler of {module.__name__!r} is meant; {_offered(module)}")
     return next(iter(found.values()))

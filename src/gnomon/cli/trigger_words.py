@@ -10,6 +10,7 @@ from gnomon.domain.triggers import KINDS, TriggerField, TriggerKind
 from gnomon.errors import InvalidTrigger
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]+)=(.*)", re.DOTALL)
+_LIKE_A_CRONTAB = re.compile(r"[\d*@]")
 _WIDTH = 76
 _INDENT = "  "
 
@@ -29,7 +30,9 @@ def trigger_arguments(kind: str, words: Sequence[str]) -> dict[str, object]:
     """
     description = KINDS.get(kind)
     if description is None:
-        raise InvalidTrigger("trigger", kind, f"give one of {', '.join(KINDS)}, then its arguments")
+        meant = " ".join([kind, *words])
+        hint = f"; cron's own five fields stand after crontab: crontab {meant!r}" if _LIKE_A_CRONTAB.match(kind) else ""
+        raise InvalidTrigger("trigger", kind, f"give one of {', '.join(KINDS)}, then its arguments{hint}")
     arguments: dict[str, object] = {}
     alone: list[str] = []
     for word in words:

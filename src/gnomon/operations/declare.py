@@ -72,7 +72,7 @@ def start_all(context: Context, declarations: Sequence[Declaration], *, lease: t
         ]
         followed, late = _merge_all(context, moved, lease)
     if added:
-        logger.info("stored %d new jobs", len(added))
+        logger.info("stored %d new %s", len(added), "job" if len(added) == 1 else "jobs")
     if taken:
         logger.warning(
             "%d jobs that the code declares were added for tasks under the same id, and stay so; give them another "

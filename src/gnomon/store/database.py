@@ -292,6 +292,7 @@ def _explained(error: Exception) -> str:
     remedies = {
         "database is locked": "another program holds the write lock; find it, or raise GNOMON_LOCK_TIMEOUT",
         "disk is full": "free some space; nothing was changed",
+        "is no longer there": "put it back, or restore a backup; no new one is made while this process runs",
         "unable to open database file": "check that the directory exists and that this user may write to it",
         "readonly database": "this user may not write to the file or its directory",
         "file is not a database": "the file is something else; give the path of an SQLite database",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from weakref import WeakSet
 
 import orjson
 from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine, event
+from sqlalchemy.exc import DisconnectionError
 
 from gnomon.errors import StoreUnavailable
 from gnomon.store.feed import Feed
@@ -23,6 +25,8 @@ from gnomon.store.session import Session
 
 #: How often the feed asks whether another connection has committed: one PRAGMA that reads a counter.
 _POLL_SECONDS = 0.2
+
+_FILE = "gnomon_file"
 
 INSERTED_RUN_COLUMNS = (
     "id, job_id, scheduled_at, state, cause, attempt, node, not_before, rerun_lost, created_at, finished_at, "
@@ -47,7 +51,51 @@ def make_engine(url: URL, lock_timeout: float) -> Engine:
         cursor.close()
 
     event.listen(engine, "connect", configure)
+    SameFile().watch(engine)
     return engine
+
+
+class SameFile:
+    """Holds the connections of an engine to the file that its path names.
+
+    A file can be moved or deleted while it is open. SQLite would go on in what no path leads to any more, and each new
+    connection would make an empty file in its place: what one of them acknowledges, nobody would ever see.
+    """
+
+    def __init__(self) -> None:
+        self._path = ""
+
+    def watch(self, engine: Engine) -> None:
+        """From here on, no connection is given out that leads elsewhere, and a file that was there is not made anew."""
+        event.listen(engine, "do_connect", self._before_connecting)
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "checkout", self._checked_out)
+
+    def _before_connecting(self, *_: object) -> None:
+        if self._path and not os.path.exists(self._path):
+            raise sqlite3.OperationalError(f"{self._path} is no longer there")
+
+    def _connected(self, connection: sqlite3.Connection, record: Any) -> None:
+        self._path = connection.execute("PRAGMA database_list").fetchone()[2]
+        record.info[_FILE] = (self._path, _identity(self._path))
+
+    def _checked_out(self, _connection: object, record: Any, _proxy: object) -> None:
+        if is_elsewhere(record.info):
+            raise DisconnectionError  # the pool replaces it, and connects to what is there now
+
+
+def is_elsewhere(info: Mapping[str, Any]) -> bool:
+    """Whether a connection leads to a file that is no longer where it was opened; ``info`` is that of its record."""
+    opened: tuple[str, tuple[int, int] | None] = info[_FILE]
+    return _identity(opened[0]) != opened[1]
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def make_reading_engine(url: URL, lock_timeout: float) -> Engine:
@@ -187,6 +235,8 @@ class DataVersionWatch:
             cursor = connection.cursor()
             seen: int | None = None
             while not stopped.is_set():
+                if is_elsewhere(connection.info):
+                    raise sqlite3.OperationalError("the file is no longer where it was")
                 with self._working():
                     version = cursor.execute("PRAGMA data_version").fetchall()[0][0]
                 if version != seen:

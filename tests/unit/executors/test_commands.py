@@ -107,8 +107,11 @@ def test_a_command_that_takes_too_long_is_ended() -> None:
     assert recorder.output("stdout") == "begun\ntidied up\n"
 
 
-def test_a_command_that_ignores_the_end_is_killed() -> None:
-    assert run("trap '' TERM; while :; do sleep 0.01; done", timeout=0.05)[0].state is RunState.TIMED_OUT
+def test_a_command_that_ignores_the_end_is_killed(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    outcome, _ = run(f"trap '' TERM; echo $$ >{pid}; while :; do sleep 0.01; done", timeout=1.0)
+    assert outcome.state is RunState.TIMED_OUT
+    assert eventually(lambda: not is_alive(int(pid.read_text()))), "it goes on, though its run is said to have ended"
 
 
 def test_what_a_command_has_started_ends_with_it(tmp_path: Path) -> None:

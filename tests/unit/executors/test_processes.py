@@ -150,7 +150,9 @@ def test_a_run_that_takes_too_long_is_ended_and_may_tidy_up(shop: Workshop, tmp_
 
 
 def test_a_run_that_ignores_the_end_is_killed(shop: Workshop) -> None:
+    worker = shop.outcome(jobs.process_id).result
     assert shop.outcome(jobs.ignore_the_end, timeout=0.05).state is RunState.TIMED_OUT
+    assert eventually(lambda: not jobs.is_alive(worker)), "it goes on, though its run is said to have ended"
 
 
 def test_what_a_job_has_started_ends_with_it(shop: Workshop, tmp_path: Path) -> None:
