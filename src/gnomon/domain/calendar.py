@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
@@ -69,6 +69,13 @@ class Definition:
             raise InvalidInput("subdivision", self.subdivision, "give the country that it is a part of")
         if len(self.dates) > _MOST_DATES:
             raise InvalidInput("dates", len(self.dates), f"give at most {_MOST_DATES:,}")
+
+    @classmethod
+    def of(
+        cls, country: str | None, subdivision: str | None, dates: Iterable[Any] | Mapping[Any, str] | None
+    ) -> Definition:
+        """From what people give; see ``read_dates``. Raises ``InvalidInput``."""
+        return cls(country=country, subdivision=subdivision, dates={} if dates is None else read_dates(dates))
 
     def to_dict(self) -> dict[str, Any]:
         """The definition, JSON-ready."""
