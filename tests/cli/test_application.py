@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer.main
 
+from gnomon.cli.application import app
 from gnomon.domain.triggers import KINDS
 from tests.cli.conftest import SOURCE, Gnomon
 
-ALL = [
-    *("jobs", "show", "runs", "logs", "preview", "set", "add", "remove", "tasks", "pause", "resume", "run"),
-    *("serve", "node", "web", "demo", "doctor", "import-crontab", "db upgrade"),
-    *("token create", "token list", "token revoke"),
-]
+
+def commands(group: Any, *path: str) -> Iterator[str]:
+    """Each command, with the words before it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *path, name)
+        else:
+            yield " ".join((*path, name))
+
+
+ALL = list(commands(typer.main.get_command(app)))
 
 
 @pytest.fixture(autouse=True)
