@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,15 +15,16 @@ from gnomon.domain.triggers import KINDS
 from tests.cli.conftest import SOURCE, Gnomon
 
 
-def _all(group: Any = None, path: str = "") -> list[str]:
-    group = typer.main.get_command(app) if group is None else group
-    found: list[str] = []
+def commands(group: Any, *path: str) -> Iterator[str]:
+    """Each command, with the words before it."""
     for name, command in group.commands.items():
-        found += _all(command, f"{path}{name} ") if hasattr(command, "commands") else [f"{path}{name}"]
-    return found
+        if hasattr(command, "commands"):
+            yield from commands(command, *path, name)
+        else:
+            yield " ".join((*path, name))
 
 
-ALL = _all()
+ALL = list(commands(typer.main.get_command(app)))
 #: Those that the foundation promised, whatever else comes.
 PROMISED = {
     *("serve", "node", "web", "demo", "jobs", "show", "set", "pause", "resume", "run", "runs", "logs", "preview"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gnomon import Scheduler
+from gnomon.store import schema
 from tests.cli.conftest import Gnomon, declared, process, reading
 from tests.processes import wait_until
 
@@ -131,7 +132,7 @@ def test_postgresql_is_examined_too(gnomon: Gnomon, postgresql_url: str) -> None
     assert gnomon("jobs", "--store", postgresql_url).code == 1
     upgraded = gnomon("db", "upgrade", "--store", postgresql_url)
     assert upgraded.code == 0
-    assert "version none → 0001" in upgraded.out
+    assert f"version none → {schema.HEAD}" in upgraded.out
     with closing(declared(postgresql_url)) as scheduler:
         scheduler.start_all_jobs()
     found = levels(gnomon, postgresql_url)
@@ -163,7 +164,7 @@ def test_clocks_that_disagree_are_told_with_which_one_counts(
 def test_db_upgrade_makes_the_tables_and_then_has_nothing_to_do(gnomon: Gnomon, tmp_path: Path) -> None:
     first = gnomon("db", "upgrade", "--store", str(tmp_path / "new.db"))
     assert first.code == 0
-    assert "version none → 0001" in first.out
+    assert f"version none → {schema.HEAD}" in first.out
     second = gnomon("db", "upgrade", "--store", str(tmp_path / "new.db"))
     assert (second.code, "nothing to do" in second.out) == (0, True)
     with closing(Scheduler(f"sqlite:///{tmp_path}/new.db")) as scheduler:

@@ -146,6 +146,29 @@ def test_a_change_is_reported_as_what_became_of_it(place: Place, tmp_path: Path)
     reader.close()
 
 
+def test_what_is_done_to_a_calendar_is_reported_as_what_became_of_it(place: Place, tmp_path: Path) -> None:
+    scheduler, reader = declared(place.url, tmp_path), declared(place.url, tmp_path)
+    reader.set_calendar("old", dates=["2050-03-08"])
+    acts = {
+        "new": lambda: scheduler.set_calendar("new", dates=["2050-03-08"], if_exists=False),
+        "old": lambda: scheduler.remove_calendar("old"),
+    }
+    for name, act in acts.items():
+        was_there = name == "old"
+        with place.fault(scheduler, "calendar") as done:
+            try:
+                act()
+                answer = True
+            except StoreUnavailable:
+                answer = False
+        assert done
+        stands = [each["name"] for each in reader.get_calendars()]
+        assert answer is ((name in stands) is not was_there)
+        assert len(reader.changes(f"calendar/{name}")) == int(was_there) + int(answer)
+    scheduler.close()
+    reader.close()
+
+
 @pytest.mark.parametrize("point", ["change:commit", "settle:begin"])
 def test_a_change_is_reported_as_what_became_of_it_though_the_server_crashes(
     postgresql_server: PostgresqlServer, postgresql_url: str, tmp_path: Path, point: str

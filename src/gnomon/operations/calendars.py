@@ -16,7 +16,7 @@ from gnomon.domain.calendar import LOGGED_AS, Calendar, Definition, StoredCalend
 from gnomon.domain.change import Author, Change, Origin
 from gnomon.domain.schedule import StoredDeclaration
 from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput, StaleCalendar
-from gnomon.operations.change import check_reason
+from gnomon.operations.change import carry_out_alone
 from gnomon.operations.change_key import new_key
 from gnomon.operations.declare import alive_or_starting
 from gnomon.operations.holidays import holidays_of, is_installed
@@ -47,16 +47,16 @@ def set_calendar(
     can't be one, and a country or subdivision that nobody knows.
     """
     check_calendar_name(name)
-    check_reason(author.reason)
-    store = context.store
-    with store.database.transaction("change"):
-        store.database.one_at_a_time()
-        now = store.database.now()
-        known = {each.name: each for each in store.calendars.all()}
+
+    def work(key: str) -> dict[str, Any]:
+        known = {each.name: each for each in context.store.calendars.all()}
         _expect(context, name, known.get(name), if_token, if_exists)
         declaration = known[name].declaration if name in known else None
-        _put(context, _made(name, definition, declaration, author, now), known.get(name), "calendar")
-    return read_calendar(context, name)
+        made = _made(name, definition, declaration, author, context.store.database.now())
+        _put(context, made, known.get(name), "calendar", key)
+        return read_calendar(context, name)
+
+    return carry_out_alone(context, LOGGED_AS + name, author, work, name="calendar")
 
 
 def remove_calendar(
@@ -68,10 +68,9 @@ def remove_calendar(
     Raises ``CalendarNotFound``; ``StaleCalendar`` where its token is another than ``if_token``; and, without ``force``,
     ``ChangeRefused`` where jobs name it.
     """
-    check_reason(author.reason)
     store = context.store
-    with store.database.transaction("change"):
-        store.database.one_at_a_time()
+
+    def work(key: str) -> list[str]:
         known = {each.name: each for each in store.calendars.all()}
         if name not in known:
             raise CalendarNotFound(name)
@@ -83,9 +82,11 @@ def remove_calendar(
                 "(`gnomon set JOB --calendar none`), or remove it by force"
             )
         store.calendars.remove(name)
-        _log(context, name, "remove calendar", author, known[name], None, users)
+        _log(context, name, "remove calendar", author, known[name], None, users, key=key)
         store.announce()
-    return users
+        return users
+
+    return carry_out_alone(context, LOGGED_AS + name, author, work, name="calendar")
 
 
 def read_calendars(context: Context) -> list[dict[str, Any]]:
@@ -236,14 +237,16 @@ def _made(
     )
 
 
-def _put(context: Context, made: StoredCalendar, before: StoredCalendar | None, action: str) -> None:
+def _put(
+    context: Context, made: StoredCalendar, before: StoredCalendar | None, action: str, key: str | None = None
+) -> None:
     if before is not None and (before.definition, before.calendar) == (made.definition, made.calendar):
         if before.declaration != made.declaration:
             context.store.calendars.put(replace(before, declaration=made.declaration))
         return
     context.store.calendars.put(made)
     users = context.store.calendars.users().get(made.name, [])
-    _log(context, made.name, action, made.author, before, made.definition, users)
+    _log(context, made.name, action, made.author, before, made.definition, users, key=key)
     context.store.announce()
 
 
@@ -256,13 +259,14 @@ def _log(
     after: Definition | None,
     users: list[str],
     notes: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
+    key: str | None = None,
 ) -> None:
     """Which jobs it affects is part of the line: afterwards, others may name the calendar."""
     definitions = None if before is None else before.definition, after
     sides = [{} if each is None else {"calendar": each.to_dict()} for each in definitions]
     context.store.records.log(
         Change(
-            key=new_key(),
+            key=key or new_key(),
             job_id=LOGGED_AS + name,
             at=context.store.database.now(),
             author=author,

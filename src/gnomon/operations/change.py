@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from gnomon.domain.arguments import check_arguments
 from gnomon.domain.change import Author
@@ -22,6 +22,8 @@ from gnomon.operations.ports import Context
 from gnomon.operations.read import POLICIES, JobDict, read_job
 
 _LONGEST_REASON = 1000
+
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +92,14 @@ def carry_out_alone(
     context: Context,
     job_id: str,
     author: Author,
-    work: Callable[[str], JobDict],
+    work: Callable[[str], _Done],
     *,
     name: str,
-) -> JobDict:
-    """As ``carry_out``, for what makes a job come or go: meanwhile nothing else does, and no start."""
+) -> _Done:
+    """As ``carry_out``, for what makes a job or a calendar come or go: meanwhile nothing else does, and no start."""
     check_reason(author.reason)
     key, database = new_key(), context.store.database
-    done: list[JobDict] = []
+    done: list[_Done] = []
     try:
         with database.transaction(name):
             database.one_at_a_time()
