@@ -14,7 +14,6 @@ import os
 import pty
 import re
 import shlex
-import signal
 import struct
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
+from running_demo import Demo, running_demo
 
 WIDTH = 112
 PICTURE = Path(__file__).with_name("terminal.svg")
@@ -33,44 +33,25 @@ PICTURE = Path(__file__).with_name("terminal.svg")
 BEFORE = ["run disk-usage --wait", "run uptime --wait", 'set uptime crontab "*/3 * * * *" --yes']
 SHOWN = ["jobs --state active", "set health-check interval minutes=1"]
 
-_START_SECONDS = 30
 _FIRST_RUNS_SECONDS = 16
 
 
 def main() -> None:
     """Make the picture."""
-    with TemporaryDirectory(prefix="gnomon-terminal-") as folder:
-        # Not this machine's zone: the same picture everywhere.
-        environment = {**os.environ, "TZ": "Europe/Berlin", "GNOMON_STORE": "demo.db", "TERM": "xterm-256color"}
-        demo = _start_demo(folder, environment)
-        try:
-            for command in BEFORE:
-                _type(command, folder, environment)
-            time.sleep(_FIRST_RUNS_SECONDS)
-            screen = "\n".join(f"$ gnomon {command}\n{_type(command, folder, environment)}" for command in SHOWN)
-        finally:
-            demo.send_signal(signal.SIGTERM)
-            demo.wait()
+    with TemporaryDirectory(prefix="gnomon-terminal-") as folder, running_demo(folder) as demo:
+        for command in BEFORE:
+            _type(command, demo)
+        time.sleep(_FIRST_RUNS_SECONDS)
+        screen = "\n".join(f"$ gnomon {command}\n{_type(command, demo)}" for command in SHOWN)
     PICTURE.write_text(_drawn(screen), encoding="utf-8")
 
 
-def _start_demo(folder: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "gnomon", "demo", "--store", "sqlite:///demo.db", "--port", "0", "--no-open"]
-    demo = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert demo.stdout is not None
-    deadline = time.monotonic() + _START_SECONDS
-    while b"Ctrl-C stops" not in demo.stdout.readline():
-        if demo.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit("the demo did not start; run `gnomon demo` to see why")
-    return demo
-
-
-def _type(command: str, folder: str, environment: dict[str, str]) -> str:
+def _type(command: str, demo: Demo) -> str:
     """What a command writes to a terminal, answered with yes."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDTH, 0, 0))
     program = [sys.executable, "-m", "gnomon", *shlex.split(command)]
-    running = subprocess.Popen(program, cwd=folder, env=environment, stdin=its, stdout=its, stderr=its)
+    running = subprocess.Popen(program, cwd=demo.folder, env=demo.environment, stdin=its, stdout=its, stderr=its)
     os.close(its)
     written = b""
     while True:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 import sqlite3
+import ssl
 import sysconfig
+import tempfile
 import time
 import urllib.request
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from gnomon.executors import current_run, run_command
 from gnomon.scheduler import Scheduler
@@ -20,6 +25,8 @@ BACKUPS_KEPT = 5
 _PLACES = ("/", "/home", "/var", "/tmp")
 #: The checksums are made at this pace, so that the machine stays free for others and there is a progress to be seen.
 _FILES_A_SECOND = 60
+_MOST_FILES = 100_000
+_A_WEEK, _A_YEAR = 7 * 86400, 365 * 86400
 
 
 def declare_jobs(scheduler: Scheduler, *, address: str, database: Path | None) -> None:
@@ -27,7 +34,7 @@ def declare_jobs(scheduler: Scheduler, *, address: str, database: Path | None) -
     scheduler.register(
         check_health, "interval", id="health-check", seconds=15, kwargs={"url": f"{address}/health"}, timeout=10
     )
-    scheduler.register(fail_now_and_then, "interval", id="flaky", minutes=1, retries=3, retry_delay=5)
+    scheduler.register(fail_now_and_then, "interval", id="flaky", minutes=1, retries=1, retry_delay=5)
     scheduler.register(
         run_command,
         "crontab",
@@ -40,9 +47,14 @@ def declare_jobs(scheduler: Scheduler, *, address: str, database: Path | None) -
     )
     scheduler.register(disk_usage, "cron", id="disk-usage", minute="*/5")
     scheduler.register(checksums, "cron", id="checksums", minute="*/10", executor="processes", timeout=300)
+    scheduler.register(certificates, "cron", id="certificates", hour=6, minute=15)
+    scheduler.register(old_files, "crontab", "0 8 * * 1-5", id="old-files", executor="processes", timeout=60)
     if database is not None:
         scheduler.register(
             back_up, "crontab", "@hourly", id="backup", kwargs={"database": str(database)}, retries=2, timeout=120
+        )
+        scheduler.register(
+            check_store, "crontab", "30 3 * * *", id="store-check", kwargs={"database": str(database)}, timeout=300
         )
 
 
@@ -81,25 +93,73 @@ def back_up(database: str) -> None:
     print(f"{target} ({target.stat().st_size:,} bytes); {min(len(copies), BACKUPS_KEPT)} copies are kept")
 
 
+def check_store(database: str) -> None:
+    """Lets SQLite look for damage in the demo's own database."""
+    with closing(sqlite3.connect(database)) as reading:
+        found = [row[0] for row in reading.execute("PRAGMA quick_check")]
+        pages, free = (reading.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+    if found != ["ok"]:
+        raise RuntimeError(f"{database} is damaged: {found[0]}")
+    print(f"{database} is sound: {pages:,} pages, {free:,} of them free")
+
+
+def certificates() -> None:
+    """Tells which of the certificates that this machine trusts end within a year."""
+    trusted = ssl.create_default_context().get_ca_certs()
+    ends = sorted((ssl.cert_time_to_seconds(str(each["notAfter"])), _subject(each)) for each in trusted)
+    soon = [(end, subject) for end, subject in ends if end < time.time() + _A_YEAR]
+    for end, subject in soon:
+        print(f"{time.strftime('%Y-%m-%d', time.gmtime(end))}  {subject}")
+    print(f"{len(trusted)} certificates, {len(soon)} of which end within a year")
+
+
+def old_files() -> None:
+    """Adds up what lies in the folder for temporary files, and how much of that nobody has touched for a week."""
+    folder, now = Path(tempfile.gettempdir()), time.time()
+    sizes, old = [], []
+    for file in itertools.islice(folder.rglob("*"), _MOST_FILES):
+        with suppress(OSError):  # gone meanwhile, or not for this user's eyes
+            stat = file.lstat()
+            sizes.append(stat.st_size)
+            if now - stat.st_mtime > _A_WEEK:
+                old.append(stat.st_size)
+    print(f"{folder}: {len(sizes):,} files, {_gibibytes(sum(sizes))}")
+    print(f"untouched for a week: {len(old):,} files, {_gibibytes(sum(old))}")
+
+
 def checksums() -> None:
     """Adds up the SHA-256 checksums of Python's standard library, and shows its progress."""
-    run, digest = current_run(), hashlib.sha256()
+    run, total = current_run(), hashlib.sha256()
     library = Path(sysconfig.get_path("stdlib"))
-    files = sorted([*library.glob("*.py"), *library.glob("[a-z]*/*.py")])
-    for done, file in enumerate(files, 1):
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-        run.progress(done, len(files))
-        time.sleep(1 / _FILES_A_SECOND)
-    print(f"{len(files)} files, {digest.hexdigest()[:16]}")
+    found = [*library.glob("*.py"), *library.glob("[a-z]*/*.py")]
+    done = 0
+    for folder, files in itertools.groupby(
+        sorted(found, key=lambda file: (file.parent, file)), lambda file: file.parent
+    ):
+        digest, before = hashlib.sha256(), done
+        for file in files:
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+            done += 1
+            run.progress(done, len(found))
+            time.sleep(1 / _FILES_A_SECOND)
+        total.update(digest.digest())
+        print(f"{digest.hexdigest()[:16]}  {done - before:>4} files  {folder.relative_to(library.parent)}", flush=True)
+    print(f"{total.hexdigest()[:16]}  {done:>4} files in all")
 
 
 def fail_now_and_then() -> None:
-    """Fails at about every second attempt, and is tried again."""
+    """Fails at about every second attempt, and is tried once more."""
     run = current_run()
-    drawn = hashlib.blake2b(f"{run.scheduled_at:%H:%M} {run.attempt}".encode(), digest_size=1).digest()[0]
+    drawn = hashlib.blake2b(f"{run.scheduled_at:%H:%M:%S} {run.attempt}".encode(), digest_size=1).digest()[0]
     if drawn % 2 == 0:
         raise ConnectionError("the far side hung up (the demo does this on purpose)")
     print(f"attempt {run.attempt} got through")
+
+
+def _subject(certificate: Mapping[str, Any]) -> str:
+    """The name that people know it by."""
+    names = dict(pair for part in certificate["subject"] for pair in part)
+    return str(names.get("commonName") or names.get("organizationName") or "without a name")
 
 
 def _gibibytes(size: int) -> str:
