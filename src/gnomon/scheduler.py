@@ -660,6 +660,18 @@ class Scheduler:
         definition = _definition(country, subdivision, dates)
         return calendars.set_calendar(self._context, name, definition, author or Author())
 
+    def preview_calendar(
+        self,
+        name: str = "",
+        *,
+        country: str | None = None,
+        subdivision: str | None = None,
+        dates: Iterable[Any] | Mapping[Any, str] | None = None,
+    ) -> dict[str, Any]:
+        """What ``set_calendar`` would make, with the ``jobs`` that it would affect. Raises ``InvalidInput``."""
+        self.open()
+        return calendars.preview_calendar(self._context, name, _definition(country, subdivision, dates))
+
     def remove_calendar(self, name: str, *, force: bool = False, author: Author | None = None) -> list[str]:
         """Remove a calendar; return the ids of the jobs that name it, which do not fire without it.
 

@@ -49,6 +49,15 @@ def set_calendar(context: Context, name: str, definition: Definition, author: Au
     return read_calendar(context, name)
 
 
+def preview_calendar(context: Context, name: str, definition: Definition) -> dict[str, Any]:
+    """A calendar as it would be, with the jobs that name it already. Raises ``InvalidInput``."""
+    store = context.store
+    with store.database.read():
+        users, now = store.calendars.users(), store.database.now()
+    made = _made(name, definition, None, Author(), now)
+    return calendar_dict(made, users.get(name, []), now.date())
+
+
 def remove_calendar(context: Context, name: str, author: Author, *, force: bool = False) -> list[str]:
     """Remove a calendar; return the ids of the jobs that name it. Those do not fire until there is one of its name
     again, or they name another.
