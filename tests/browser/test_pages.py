@@ -34,7 +34,7 @@ def test_every_place_can_be_seen_and_reached_at_any_width(site: Site, browse: Br
     page = browse("/nodes", viewport={"width": width, "height": 700})
     links = page.get_by_role("navigation", name="Main").get_by_role("link")
     names = links.all_inner_texts()
-    assert names[::5] == ["Overview", "Tokens"]
+    assert (names[0], names[-1]) == ("Overview", "Tokens")
     for box in links.evaluate_all("all => all.map((link) => link.getBoundingClientRect().toJSON())"):
         assert box["left"] >= 0
         assert box["right"] <= width

@@ -59,6 +59,15 @@ def set_calendar(
     return carry_out_alone(context, LOGGED_AS + name, author, work, name="calendar")
 
 
+def preview_calendar(context: Context, name: str, definition: Definition) -> dict[str, Any]:
+    """A calendar as it would be, with the jobs that name it already. Raises ``InvalidInput``."""
+    store = context.store
+    with store.database.read():
+        users, now = store.calendars.users(), store.database.now()
+    made = _made(name, definition, None, Author(), now)
+    return calendar_dict(made, users.get(name, []), now.date())
+
+
 def remove_calendar(
     context: Context, name: str, author: Author, *, force: bool = False, if_token: str | None = None
 ) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from gnomon.domain.calendar import Definition
 from gnomon.domain.change import Change, Origin
 from gnomon.domain.triggers import BaseTrigger
 from gnomon.errors import ChangeNotFound
@@ -112,6 +113,19 @@ class Reading(Core):
         """One stored calendar. Raises ``CalendarNotFound``."""
         self.open()
         return calendars.read_calendar(self._context, name)
+
+    def preview_calendar(
+        self,
+        name: str = "",
+        *,
+        country: str | None = None,
+        subdivision: str | None = None,
+        dates: Iterable[Any] | Mapping[Any, str] | None = None,
+    ) -> dict[str, Any]:
+        """What ``set_calendar`` would make, with the ``jobs`` that it would affect. Raises ``InvalidInput``."""
+        self.open()
+        definition = Definition.of(country, subdivision, dates)
+        return calendars.preview_calendar(self._context, name, definition)
 
     def changes(
         self,

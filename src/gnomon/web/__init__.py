@@ -8,8 +8,8 @@ Where what stands::
     asked.py         what comes with a request: forms, the zone and the theme that the reader likes
     notices.py       what was just done, said once, with its undo
     static_files.py  style, script, pictures: named by their content, kept for a year (``static_route.py`` sends them)
-    overview.py, jobs.py, together.py, steering.py, sign_in.py, runs.py, run.py, changes.py, nodes.py, tokens.py
-                     a page or a group of actions each
+    overview.py, jobs.py, together.py, steering.py, sign_in.py, runs.py, run.py, changes.py, calendars.py, nodes.py,
+    tokens.py                             a page or a group of actions each
     ledger.py, coming.py, timeline.py, strip.py, standing.py, narrowing.py, stages.py, transcript.py, ansi.py, story.py,
     health.py        what pages show, as plain values
     one_job.py, editor.py, once.py, new_job.py     a job, how one changes it, or one run of it, how one adds one

@@ -10,6 +10,7 @@ from gnomon.access.authentication import Identify
 from gnomon.api import application as api
 from gnomon.scheduler import Scheduler
 from gnomon.web import (
+    calendars,
     changes,
     editor,
     jobs,
@@ -34,7 +35,7 @@ from gnomon.web.rendering import Pages
 PUBLIC = api.PUBLIC | {sign_in.PATH, static_files.PREFIX}
 #: Each has a ``router``.
 PARTS = (
-    *(overview, jobs, together, new_job, one_job, once, editor, steering, runs, run, changes, nodes, tokens),
+    *(overview, jobs, together, new_job, one_job, once, editor, steering, runs, run, changes, calendars, nodes, tokens),
     *(sign_in, static_route),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
@@ -13,9 +13,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from gnomon.api.needs import needs
 from gnomon.domain.change import Change
+from gnomon.domain.coming import Coming, Outlook
 from gnomon.domain.principal import Principal, Role
 from gnomon.domain.triggers import KINDS
-from gnomon.errors import ChangeRefused, InvalidInput, InvalidTrigger, JobNotFound, StaleToken
+from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput, InvalidTrigger, JobNotFound, StaleToken
 from gnomon.operations.audit import change_in_words
 from gnomon.scheduler import Scheduler
 from gnomon.web import argument_form, conflict, trigger_form
@@ -23,6 +24,7 @@ from gnomon.web.asked import Form, Sent, is_in_place
 from gnomon.web.explanation import ORIGINS
 from gnomon.web.forecast import Forecast, Side, runs_within, warnings
 from gnomon.web.job_form import (
+    CALENDAR,
     REASON,
     Draft,
     as_stored,
@@ -129,6 +131,7 @@ def shown(pages: Pages, request: Request, job: Mapping[str, Any], draft: Draft, 
         newest=_newest(pages, job),
         arguments=argument_form.inputs(schema, draft.texts, draft.errors) if schema is not None else [],
         is_sendable=job["trigger"] in KINDS,
+        calendars=sorted({*scheduler.store.calendars.names(), draft.texts[CALENDAR]} - {""}),
         **parts(draft),
     )
 
@@ -149,15 +152,21 @@ def foresee(pages: Pages, job: Mapping[str, Any] | None, draft: Draft) -> Foreca
     scheduler = pages.scheduler
     now = scheduler.store.database.now()
     today = None if job is None else _today(scheduler, job, now)
-    if not draft.is_trigger_touched and today is not None:
-        return Forecast(today, today, is_same=True)
+    calendar = draft.texts.get(CALENDAR, "").strip() or None
     try:
+        if job is not None and today is not None and not draft.is_trigger_touched:
+            if calendar == job["calendar"]:
+                return Forecast(today, today, is_same=True)
+            preview = scheduler.preview_change(job["id"], count=FIRES, calendar=calendar).after
+            return Forecast(today, Side(job["schedule"], _starts(preview.coming), None, job["timezone"]))
         kind, args = trigger_form.trigger_in(draft.texts)
         trigger = built(scheduler, kind, args, None if job is None else job["timezone"])
-        preview = scheduler.preview(trigger, count=FIRES)
+        preview = scheduler.preview(trigger, count=FIRES, calendar=calendar)
     except InvalidTrigger as error:
         return Forecast(today, None, problem=said(error))
-    told, times = preview.trigger, preview.fire_times
+    except CalendarNotFound as error:
+        return Forecast(today, None, problem=str(error))
+    told, times = preview.trigger, _starts(preview.coming)
     beside = scheduler.due_beside(times[0], job_id="" if job is None else job["id"]) if times else 0
     is_paused = job is not None and not job["enabled"]
     return Forecast(
@@ -168,12 +177,22 @@ def foresee(pages: Pages, job: Mapping[str, Any] | None, draft: Draft) -> Foreca
 
 
 def _today(scheduler: Scheduler, job: Mapping[str, Any], now: datetime) -> Side:
-    times = scheduler.closeup(job["id"], count=FIRES).fire_times
+    found = scheduler.closeup(job["id"], count=FIRES)
+    times = _starts(found.coming) if found.coming else found.fire_times
     count = None
     if job["trigger"] in KINDS:
         trigger = built(scheduler, job["trigger"], job["trigger_args"], None)
         count = runs_within(trigger, times[0] if times else None, now)
     return Side(job["schedule"], times, count, job["timezone"])
+
+
+def _starts(coming: Iterable[Coming]) -> tuple[datetime, ...]:
+    """What starts of some due times, and when: those that a calendar leaves out do not. Without jitter."""
+    return tuple(
+        each.starts_at if each.outlook is Outlook.MOVED else each.scheduled_at
+        for each in coming
+        if each.starts_at is not None
+    )
 
 
 def _clash(pages: Pages, request: Request, error: StaleToken, draft: Draft, mine: Mapping[str, Any]) -> Response:

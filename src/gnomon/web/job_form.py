@@ -17,7 +17,7 @@ from gnomon.scheduler import Scheduler
 from gnomon.web import argument_form, trigger_form, until
 from gnomon.web.asked import Form
 
-BEGAN, REASON = "began", "reason"
+BEGAN, REASON, CALENDAR = "began", "reason", "calendar"
 POLICIES = ("misfire_grace_time", "coalesce", "max_instances")
 
 _LONGEST_BEGAN = 60_000
@@ -71,6 +71,7 @@ def draft_of(job: Mapping[str, Any], schema: Mapping[str, Any] | None, place: tz
         "misfire_grace_time": "" if grace is None else str(grace),
         "coalesce": "yes" if job["coalesce"] else "no",
         "max_instances": str(job["max_instances"]),
+        CALENDAR: job["calendar"] or "",
         until.FIELD: until.text_of(ends, place),
         REASON: "",
     }
@@ -92,7 +93,7 @@ def wanted(
     draft: Draft, job: Mapping[str, Any], schema: Mapping[str, Any] | None, now: datetime, place: tzinfo
 ) -> Wanted:
     """What a form wants to change of what it began with. What cannot be, is put into the draft's errors."""
-    fields = _trigger(draft) | _policies(draft) | _arguments(draft, schema)
+    fields = _trigger(draft) | _policies(draft) | _calendar(draft) | _arguments(draft, schema)
     ends, text = None, draft.texts[until.FIELD].strip()
     is_new_end = text != draft.began.get(until.FIELD)
     if is_new_end:
@@ -133,6 +134,11 @@ def _policies(draft: Draft) -> dict[str, Any]:
     return changed
 
 
+def _calendar(draft: Draft) -> dict[str, Any]:
+    name = draft.texts[CALENDAR].strip() or None
+    return {CALENDAR: name} if name != draft.began.get(CALENDAR) else {}
+
+
 def _arguments(draft: Draft, schema: Mapping[str, Any] | None) -> dict[str, Any]:
     if schema is None:
         return {}
@@ -155,6 +161,8 @@ def merged(draft: Draft, theirs: Draft) -> Draft:
     for name in POLICIES:
         if draft.texts[name].strip() != _policy_text(name, draft.began.get(name)):
             texts[name] = draft.texts[name]
+    if draft.texts[CALENDAR].strip() != (draft.began.get(CALENDAR) or ""):
+        texts[CALENDAR] = draft.texts[CALENDAR]
     kwargs = draft.began.get("kwargs") or {}
     for name, text in draft.texts.items():
         if name.startswith(argument_form.PREFIX):
@@ -204,7 +212,7 @@ def schema_of(scheduler: Scheduler, task: str | None) -> Mapping[str, Any] | Non
     return found[-1] if found else None
 
 
-_OWN = (*POLICIES, until.FIELD, REASON, "name", "description")
+_OWN = (*POLICIES, CALENDAR, until.FIELD, REASON, "name", "description")
 
 
 def _policy(name: str, text: str) -> Any:

@@ -22,6 +22,7 @@ PLACES = (
     Place("/jobs", "Jobs", "j"),
     Place("/runs", "Runs", "r"),
     Place("/changes", "Changes", "c"),
+    Place("/calendars", "Calendars", "d"),
     Place("/nodes", "Nodes", "n"),
     Place("/tokens", "Tokens", "t", Role.ADMIN),
 )

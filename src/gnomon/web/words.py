@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from gnomon.domain.calendar import LOGGED_AS
 from gnomon.domain.spans import duration
 from gnomon.web import standing
 from gnomon.web.strip import strip
@@ -57,6 +59,22 @@ def job_path(job_id: str) -> str:
     return f"/jobs/{quote(job_id, safe='')}"
 
 
+def calendar_path(name: str) -> str:
+    """The address of a calendar."""
+    return f"/calendars/{quote(name, safe='')}"
+
+
+def subject_path(job_id: str) -> str:
+    """The address of what a line of the log of changes is about: a job, or a calendar."""
+    is_calendar = job_id.startswith(LOGGED_AS)
+    return calendar_path(job_id.removeprefix(LOGGED_AS)) if is_calendar else job_path(job_id)
+
+
+def weekday(day: str) -> str:
+    """The day of the week of a date in ISO 8601: ``Thu``."""
+    return f"{date.fromisoformat(day):%a}"
+
+
 def run_path(run_id: int) -> str:
     """The address of a run."""
     return f"/runs/{run_id}"
@@ -87,6 +105,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "cut": cut,
     "element": element,
     "counted": counted,
+    "weekday": weekday,
     "duration": duration,
     "with_example": with_example,
 }
@@ -94,6 +113,8 @@ GLOBALS: dict[str, Any] = {
     "job_path": job_path,
     "run_path": run_path,
     "change_path": change_path,
+    "calendar_path": calendar_path,
+    "subject_path": subject_path,
     "new_key": new_key,
     "strip": strip,
     "job_states": standing.JOB_STATES,
