@@ -37,6 +37,20 @@ def test_postgresql_without_our_tables_names_the_command_that_makes_them(
     scheduler.close()
 
 
+def test_tables_of_an_older_gnomon_are_not_used_and_the_command_that_moves_them_on_is_named(
+    postgresql_url: str,
+) -> None:
+    scheduler = Scheduler(postgresql_url)
+    scheduler.engine.job_store.store.upgrade()
+    with scheduler.engine.job_store.store.database.engine.begin() as connection:
+        connection.execute(text("UPDATE gnomon_schema SET version_num = '0000'"))
+    with pytest.raises(
+        StoreNotMigrated, match=r"has Gnomon's tables of version 0000, and .* needs version \d{4}; run `"
+    ):
+        scheduler.get_all_jobs()
+    scheduler.close()
+
+
 def test_the_password_is_in_no_message(postgresql_url: str) -> None:
     password = make_url(postgresql_url).password
     assert password
