@@ -94,9 +94,11 @@ def test_a_store_of_a_newer_gnomon_is_refused_and_left_alone(
 def test_a_path_that_cannot_be_a_database_says_what_to_do(
     tmp_path: Path, make: Callable[[Path], Path], said: str
 ) -> None:
-    scheduler = Scheduler(f"sqlite:///{make(tmp_path)}")
-    with pytest.raises(StoreUnavailable, match=said):
+    url = f"sqlite:///{make(tmp_path)}"
+    scheduler = Scheduler(url)
+    with pytest.raises(StoreUnavailable, match=said) as raised:
         scheduler.open()
+    assert url in str(raised.value)
     assert scheduler.update_job_schedule("job", "cron", hour=1) is False
     scheduler.close()
 
