@@ -154,6 +154,12 @@ def test_setting_what_is_so_already_changes_nothing(gnomon: Gnomon, store: str) 
         assert scheduler.changes() == []
 
 
+def test_a_time_that_makes_no_sense_is_refused_before_anything_is_shown(gnomon: Gnomon, store: str) -> None:
+    result = gnomon("set", "nightly", "cron", "hour=4", "--until", "yesterday", "--store", store)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("gnomon: --until: 'yesterday' is not allowed; ")
+
+
 def test_who_and_why_stand_in_the_log_of_changes(gnomon: Gnomon, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
     gnomon("set", "nightly", "cron", "hour=4", "--reason", "the export is late", "--yes", "--store", store)

@@ -45,7 +45,10 @@ def test_a_file_that_is_no_database_is_one_line(gnomon: Gnomon, tmp_path: Path) 
     path.write_text("not a database, and longer than the header of one would be " * 10)
     result = gnomon("jobs", "--store", str(path))
     assert result.code == 1
-    assert result.err.startswith("gnomon: the database said: file is not a database")
+    start = (
+        f"gnomon: the store sqlite:///{path} cannot be opened: the database said: file is not a database; the file is"
+    )
+    assert result.err.startswith(start)
     assert result.err.count("\n") == 1
 
 
@@ -59,8 +62,16 @@ def test_a_url_that_is_no_store_is_bad_input(gnomon: Gnomon, url: str) -> None:
 def test_a_server_that_does_not_answer_is_told_without_the_password(gnomon: Gnomon) -> None:
     result = gnomon("jobs", "--store", "postgresql://me:secret@127.0.0.1:1/jobs")
     assert result.code == 1
+    assert "the store postgresql://me:***@127.0.0.1:1/jobs cannot be opened: the database said: " in result.err
     assert "secret" not in result.err
     assert result.err.count("\n") == 1
+
+
+def test_two_slashes_are_answered_with_three(gnomon: Gnomon) -> None:
+    for given, meant in (("sqlite://jobs.db", "sqlite:///jobs.db"), ("sqlite://var/jobs.db", "sqlite:///var/jobs.db")):
+        result = gnomon("jobs", "--store", given)
+        assert result.code == 2
+        assert result.err.endswith(f"a file stands after three slashes: {meant}\n")
 
 
 def test_a_path_stands_for_an_sqlite_file(gnomon: Gnomon, store: str) -> None:

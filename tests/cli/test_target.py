@@ -92,6 +92,25 @@ def test_what_was_found_instead_is_told(module: Write, code: str, attribute: str
         assert f"{name}:scheduler" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("@scheduler.job('cron', hour=3, id='tick')\ndef tock(): ...\n", "job 'tick' is declared twice, for "),
+        ("@scheduler.job('cron', hour=33)\ndef tock(): ...\n", "hour: '33' is not allowed; "),
+        ("@scheduler.job('cron', hour=3, max_instances=0)\ndef tock(): ...\n", "max_instances: 0 is not allowed; "),
+    ],
+)
+def test_a_declaration_that_is_refused_is_told_with_the_line_of_the_application(
+    module: Write, tmp_path: Path, declared: str, said: str
+) -> None:
+    name = module(APPLICATION + declared)
+    line = APPLICATION.count("\n") + 1
+    with pytest.raises(TargetError) as caught:
+        load(name)
+    assert str(caught.value).startswith(f"importing {name!r} failed: {said}")
+    assert str(caught.value).endswith(f"({tmp_path}/{name}.py, line {line})")
+
+
 def test_a_failed_import_names_file_and_line(module: Write) -> None:
     name = module("\n\n1 / 0\n")
     with pytest.raises(TargetError, match=rf"{name}\.py, line 3"):

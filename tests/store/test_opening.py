@@ -37,6 +37,20 @@ def test_postgresql_without_our_tables_names_the_command_that_makes_them(
     scheduler.close()
 
 
+def test_tables_of_an_older_gnomon_are_not_used_and_the_command_that_moves_them_on_is_named(
+    postgresql_url: str,
+) -> None:
+    scheduler = Scheduler(postgresql_url)
+    scheduler.engine.job_store.store.upgrade()
+    with scheduler.engine.job_store.store.database.engine.begin() as connection:
+        connection.execute(text("UPDATE gnomon_schema SET version_num = '0000'"))
+    with pytest.raises(
+        StoreNotMigrated, match=r"has Gnomon's tables of version 0000, and .* needs version \d{4}; run `"
+    ):
+        scheduler.get_all_jobs()
+    scheduler.close()
+
+
 def test_the_password_is_in_no_message(postgresql_url: str) -> None:
     password = make_url(postgresql_url).password
     assert password
@@ -80,9 +94,11 @@ def test_a_store_of_a_newer_gnomon_is_refused_and_left_alone(
 def test_a_path_that_cannot_be_a_database_says_what_to_do(
     tmp_path: Path, make: Callable[[Path], Path], said: str
 ) -> None:
-    scheduler = Scheduler(f"sqlite:///{make(tmp_path)}")
-    with pytest.raises(StoreUnavailable, match=said):
+    url = f"sqlite:///{make(tmp_path)}"
+    scheduler = Scheduler(url)
+    with pytest.raises(StoreUnavailable, match=said) as raised:
         scheduler.open()
+    assert url in str(raised.value)
     assert scheduler.update_job_schedule("job", "cron", hour=1) is False
     scheduler.close()
 

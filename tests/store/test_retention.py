@@ -97,10 +97,10 @@ def test_a_long_ledger_is_pruned_in_no_time(store: Store) -> None:
     """It is done by the thread that shows that the node lives."""
     for job in range(4):
         store.ledger.insert([line(f"job {job}", n, RunState.SKIPPED) for n in range(6000)], at=NOON)
-    began = time.monotonic()
+    began = time.process_time()
     assert store.ledger.prune(before=NOON - HOUR, keep=5000, limit=500) == 500
     assert store.ledger.prune(before=NOON - HOUR, keep=10_000, limit=500) == 0
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_nodes_that_are_long_gone_are_forgotten_and_what_they_had_code_for(store: Store) -> None:

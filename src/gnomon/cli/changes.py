@@ -88,7 +88,7 @@ def set_(
     policies = _policies(misfire_grace_time, coalesce, max_instances)
     if calendar is not None:
         policies["calendar"] = None if calendar.lower() == "none" else calendar
-    author = author_of(reason)
+    author, expires_at = author_of(reason), moment_of(until)
     if kind is None and not policies and not arguments:
         raise BadUsage("say what to set: a kind with its arguments, or an option; `gnomon set --help` shows them")
     with opened(store, app) as scheduler:
@@ -116,9 +116,7 @@ def set_(
         if comparison is not None and kind is not None:
             trigger = comparison.after.trigger
             fields |= {"trigger": trigger.kind, "trigger_args": trigger.args}
-        after = scheduler.change_job(
-            job, author=author, expires_at=moment_of(until), if_token=before["token"], **fields
-        )
+        after = scheduler.change_job(job, author=author, expires_at=expires_at, if_token=before["token"], **fields)
         say_done(scheduler, after, as_json, "changed")
 
 

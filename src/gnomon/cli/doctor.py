@@ -98,7 +98,9 @@ def _examine(scheduler: Scheduler, *, with_code: bool) -> Iterator[Finding]:
     store = stored_in(scheduler)
     try:
         check_exists(store)
-        if inspection.will_migrate(store.database):
+        with store.named_if_unavailable():
+            waits = inspection.will_migrate(store.database)
+        if waits:
             found = inspection.version(store.database) or "none"
             text = f"the store {store.shown_url} waits for its tables to be moved on (their version: {found})"
             yield Finding(Level.ATTENTION, text, "a scheduler does that when it starts, or gnomon db upgrade")

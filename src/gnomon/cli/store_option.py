@@ -71,7 +71,12 @@ def stored_in(scheduler: Scheduler) -> Store:
 
 def is_there(store: Store) -> bool:
     """Whether there is a store, so that opening it makes nothing new."""
-    return store.exists() and inspection.holds_jobs(store.database)
+    return store.exists() and _holds_jobs(store)
+
+
+def _holds_jobs(store: Store) -> bool:
+    with store.named_if_unavailable():
+        return inspection.holds_jobs(store.database)
 
 
 def check_file(store: Store) -> None:
@@ -89,7 +94,7 @@ def check_exists(store: Store) -> None:
             f"there is no store {path} (in {path.resolve().parent}); name another with --store or ${VARIABLE}, "
             "or start a scheduler, which makes it: `gnomon serve TARGET`"
         )
-    if not inspection.holds_jobs(store.database):
+    if not _holds_jobs(store):
         raise StoreUnavailable(
             f"{store.shown_url} has neither Gnomon's tables nor APScheduler's; name another with --store or "
             f"${VARIABLE}, or start a scheduler on it, which makes them: `gnomon serve TARGET`"

@@ -11,8 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gnomon.errors import TargetError, shown
+from gnomon.errors import GnomonError, TargetError, shown
 from gnomon.scheduler import Scheduler
+
+_GNOMON = Path(__file__).parents[1]
 
 
 def load(target: str) -> Scheduler:
@@ -89,11 +91,15 @@ def _not_there(name: str, missing: str, directory: Path) -> str:
 
 
 def _raised(name: str, error: BaseException) -> str:
-    last = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    # What Gnomon refused is said in its own words already, and it is the application's line that has to change.
+    is_ours = isinstance(error, GnomonError)
+    last = str(error) if is_ours else "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename != __file__ and "importlib" not in frame.filename
+        if not frame.filename.startswith("<")
+        and "importlib" not in frame.filename
+        and not Path(frame.filename).is_relative_to(_GNOMON)
     ]
     where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"importing {name!r} failed: {last}{where}"

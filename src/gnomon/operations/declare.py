@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from gnomon.domain.declaration import Declaration
 from gnomon.domain.override import FIELDS, Fate, Override, declared_value, fate, is_same
 from gnomon.domain.schedule import token
 from gnomon.domain.triggers import describe
-from gnomon.errors import ChangeRefused, RowRefused
+from gnomon.errors import ChangeRefused, InvalidTrigger, RowRefused, shown
 from gnomon.operations.changing import Changing
 from gnomon.operations.ports import Context
 from gnomon.operations.read import current_token
@@ -61,7 +62,8 @@ def start_all(context: Context, declarations: Sequence[Declaration], *, lease: t
                 removed, now=store.database.now(), error="the job was removed before it could start"
             )
         for declaration in added:
-            _add(context, declaration)
+            with _named_if_invalid(declaration):
+                _add(context, declaration)
         named = {each.job_id: each.calendar for each in added}
         if removed or any(named.values()):
             store.calendars.assign(named)
@@ -81,6 +83,16 @@ def start_all(context: Context, declarations: Sequence[Declaration], *, lease: t
             _some(taken),
         )
     return Started([each.job_id for each in added], followed, late, taken)
+
+
+@contextmanager
+def _named_if_invalid(declaration: Declaration) -> Iterator[None]:
+    """One of many that are declared is refused: say which."""
+    try:
+        yield
+    except InvalidTrigger as error:
+        allowed = f"{error.allowed}: the code declares it for job {shown(declaration.job_id)}"
+        raise InvalidTrigger(error.field, error.value, allowed) from error
 
 
 def is_added(base: str | None) -> bool:
@@ -199,7 +211,8 @@ def _merge_all(context: Context, declarations: Sequence[Declaration], lease: tim
             records.declare([(declaration.job_id, declaration.text, None)], at=at)
             continue
         try:
-            _merge(context, declaration, before.base)
+            with _named_if_invalid(declaration):
+                _merge(context, declaration, before.base)
             followed.append(declaration.job_id)
         except ChangeRefused as error:  # its row cannot be read
             logger.warning("%s", error)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,7 +82,8 @@ class Store:
             return
         with self._opening:
             if not self._opened:
-                schema.ensure(self.database, shown_url=self.shown_url)
+                with self.named_if_unavailable():
+                    schema.ensure(self.database, shown_url=self.shown_url)
                 self._opened = True
 
     def _forked(self) -> None:
@@ -89,7 +91,16 @@ class Store:
 
     def upgrade(self) -> str:
         """Move the tables on to this version of Gnomon. Returns the version."""
-        return schema.upgrade(self.database, shown_url=self.shown_url)
+        with self.named_if_unavailable():
+            return schema.upgrade(self.database, shown_url=self.shown_url)
+
+    @contextmanager
+    def named_if_unavailable(self) -> Iterator[None]:
+        """Whoever opens a store may have named another than he thinks: say which one it was that cannot be opened."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            raise StoreUnavailable(f"the store {self.shown_url} cannot be opened: {error}") from error
 
     def change(self, job_id: str, work: Callable[[], _Value]) -> _Value:
         """Change a job in one transaction, which changes of others that are made at the same time may share.
@@ -161,6 +172,11 @@ def _parse(where: str) -> URL:
 
 
 def _check_sqlite_path(url: URL) -> None:
+    if url.get_backend_name() == "sqlite" and url.host:
+        given = f"sqlite://{url.host}{'/' + url.database if url.database else ''}"
+        raise InvalidInput(
+            "store", given, f"a file stands after three slashes: sqlite:///{given.removeprefix('sqlite://')}"
+        )
     path = url.database or ":memory:"
     in_memory = path in {":memory:", "file::memory:"} or url.query.get("mode") == "memory"
     if url.get_backend_name() == "sqlite" and in_memory:

@@ -122,7 +122,7 @@ def test_a_trigger_that_never_fires_is_refused_by_the_start_and_stores_nothing(a
     scheduler = another()
     scheduler.register(nothing, "cron", id="good", hour=1)
     scheduler.register(nothing, "cron", id="never", month=2, day=30)
-    with pytest.raises(InvalidTrigger, match="within the next five years"):
+    with pytest.raises(InvalidTrigger, match="within the next five years: the code declares it for job 'never'"):
         scheduler.start_all_jobs()
     assert scheduler.get_all_jobs() == []
 
