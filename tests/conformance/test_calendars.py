@@ -136,6 +136,36 @@ def test_no_job_is_given_a_calendar_that_does_not_exist(nightly: Scheduler, name
     assert nightly.get_job("job")["calendar"] == "inventory"
 
 
+def test_a_calendar_that_a_job_is_being_given_is_not_removed_meanwhile(
+    nightly: Scheduler, another_scheduler: Callable[..., Scheduler]
+) -> None:
+    nightly.set_calendar("stock", dates=["2050-03-09"])
+    other, removed = another_scheduler(), threading.Event()
+    outcome: list[object] = []
+
+    def remove() -> None:
+        try:
+            outcome.append(other.remove_calendar("stock"))
+        except ChangeRefused as error:
+            outcome.append(error)
+        removed.set()
+
+    removing = threading.Thread(target=remove)
+
+    def while_uncommitted(point: str) -> None:
+        if point == "change:commit":
+            removing.start()
+            assert not removed.wait(0.3)  # it waits for this change
+
+    nightly.store.database.boundary = while_uncommitted
+    assert nightly.change_job("job", calendar="stock")["problem"] is None
+    nightly.store.database.boundary = None
+    removing.join()
+    assert [type(each) for each in outcome] == [ChangeRefused]
+    assert nightly.get_job("job")["calendar"] == "stock"
+    assert nightly.get_calendar("stock")["jobs"] == ["job"]
+
+
 def test_without_its_calendar_a_job_is_left_alone_and_says_why(nightly: Scheduler, engine: ManualEngine) -> None:
     with pytest.raises(ChangeRefused, match="named by job job"):
         nightly.remove_calendar("inventory")

@@ -84,13 +84,14 @@ def remove_calendar(
         if name not in known:
             raise CalendarNotFound(name)
         _expect(context, name, known[name], if_token)
+        # First: it waits for changes that are about to name it.
+        store.calendars.remove(name)
         users = store.calendars.users().get(name, [])
         if users and not force:
             raise ChangeRefused(
                 f"calendar {name!r} is named by {_some(users)}, which would not fire without it; give them another "
                 "(`gnomon set JOB --calendar none`), or remove it by force"
             )
-        store.calendars.remove(name)
         _log(context, name, "remove calendar", author, known[name], None, users, key=key)
         store.announce()
         return users

@@ -126,11 +126,10 @@ def check_reason(reason: str | None) -> None:
 
 
 def check_calendar(context: Context, name: str | None) -> None:
-    """Refuse (``InvalidInput``) the name of a calendar that there is not; ``None`` stands for no calendar."""
-    if name is None:
-        return
-    names = context.store.calendars.names()
-    if name not in names:
+    """Refuse (``InvalidInput``) the name of a calendar that there is not, and keep one that there is until the open
+    transaction ends; ``None`` stands for no calendar."""
+    if name is not None and not context.store.calendars.hold(name):
+        names = context.store.calendars.names()
         there = f"there are {', '.join(names)}" if names else "there is none; `gnomon calendar set` makes one"
         raise InvalidInput("calendar", name, there)
 

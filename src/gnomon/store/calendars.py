@@ -110,6 +110,12 @@ class Calendars:
         with self._database.read() as session:
             return list(session.execute("SELECT name FROM gnomon_calendars ORDER BY name").scalars())
 
+    def hold(self, name: str) -> bool:
+        """Keep a calendar from being removed until the open transaction ends; ``False`` if there is none."""
+        statement = f"SELECT 1 FROM gnomon_calendars WHERE name = :name {self._database.dialect.hold}"
+        with self._database.read() as session:
+            return session.execute(statement, {"name": name}).scalar() is not None
+
     def put(self, stored: StoredCalendar) -> None:
         """Store a calendar, in place of an earlier one of its name."""
         statement = (

@@ -24,6 +24,8 @@ class Dialect(Protocol):
     lock: str
     #: The same of many, each locked in the order of their ids as Python sorts them.
     lock_in_order: str
+    #: The row is not removed meanwhile; others may write it.
+    hold: str
 
     def writing(self) -> AbstractContextManager[None]:
         """Held while this process writes."""

@@ -66,6 +66,7 @@ class PostgresqlDialect:
     has_clock = True
     skip_locked = "FOR UPDATE SKIP LOCKED"
     lock = "FOR UPDATE"
+    hold = "FOR KEY SHARE"
     lock_in_order = 'ORDER BY id COLLATE "C" FOR UPDATE'
     closes_inherited_connections = False
 

@@ -119,6 +119,7 @@ class SqliteDialect:
     has_clock = False
     skip_locked = ""
     lock = ""
+    hold = ""
     lock_in_order = ""
 
     # Here, they would count as connections of the child that hold the parent's locks.
