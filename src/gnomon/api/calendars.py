@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from gnomon.api import schemas
+from gnomon.api import bodies, schemas
 from gnomon.api.answers import answer, tagged_answer
 from gnomon.api.conditional import ANSWERS, IfMatch, IfNoneMatch, expected_calendar, precondition
 from gnomon.api.needs import needs
@@ -53,7 +53,7 @@ def router(scheduler: Scheduler) -> APIRouter:
     @routes.put("/{name}", responses=_SET)
     def set_calendar(
         name: Name,
-        body: schemas.CalendarToSet,
+        body: bodies.CalendarToSet,
         who: Operator,
         if_match: IfMatch = None,
         if_none_match: IfNoneMatch = None,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import AwareDatetime
 
-from gnomon.api import schemas
+from gnomon.api import bodies, schemas
 from gnomon.api.answers import answer, tagged_answer
 from gnomon.api.conditional import ANSWERS, IfMatch, expected_token
 from gnomon.api.cursors import cursor_of, position_of
@@ -55,7 +55,7 @@ def router(scheduler: Scheduler) -> APIRouter:
     def undo_change(
         change_id: ChangeId,
         who: Annotated[Principal, needs(Role.OPERATOR)],
-        body: schemas.Because | None = None,
+        body: bodies.Because | None = None,
         if_match: IfMatch = None,
     ) -> Response:
         """Undo a change by a new one. Refused where a later change stands in the way. The answer is the job."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gnomon.api import schemas
+from gnomon.api import bodies, schemas
 from gnomon.api.answers import answer, tagged_answer
 from gnomon.api.conditional import ANSWERS, IfMatch, expected_token
 from gnomon.api.cursors import cursor_of, position_of
@@ -52,7 +52,7 @@ def router(scheduler: Scheduler) -> APIRouter:
         return answer({"jobs": page.jobs, "next": cursor_of(page.next)})
 
     @routes.post("/jobs", status_code=201, responses={201: {"model": schemas.Job}, 409: {"description": _TAKEN}})
-    def add_job(body: schemas.NewJob, who: Operator) -> Response:
+    def add_job(body: bodies.NewJob, who: Operator) -> Response:
         """Add a job for a task that code declares. Its arguments are checked against the task's signature."""
         job = scheduler.add_job(
             body.id,
@@ -78,7 +78,7 @@ def router(scheduler: Scheduler) -> APIRouter:
         return tagged_answer(scheduler.get_job(job_id))
 
     @routes.patch("/jobs/{job_id}", responses={**_JOB, **ANSWERS})
-    def change_job(job_id: str, patch: schemas.JobPatch, who: Operator, if_match: IfMatch = None) -> Response:
+    def change_job(job_id: str, patch: bodies.JobPatch, who: Operator, if_match: IfMatch = None) -> Response:
         """Change fields of a job in one transaction; the answer is the job as it then stands.
 
         What is absent stays, `null` returns a field to what the code says. The next run is counted from now; a paused

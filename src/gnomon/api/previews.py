@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from gnomon.api import schemas
+from gnomon.api import bodies, schemas
 from gnomon.api.answers import answer
 from gnomon.api.needs import needs
 from gnomon.domain.principal import Role
@@ -31,7 +31,7 @@ def router(scheduler: Scheduler) -> APIRouter:
         dependencies=[needs(Role.VIEWER)],
         responses={200: {"model": schemas.TriggerWords}, 404: {"description": "there is no such calendar"}},
     )
-    def preview(body: schemas.TriggerToPreview) -> Response:
+    def preview(body: bodies.TriggerToPreview) -> Response:
         """What a trigger would do: its next fire times, calculated by the code that fires, how many runs a month that
         is, and what happens when the clocks change."""
         made = scheduler.build_trigger(body.trigger, body.trigger_args)
@@ -42,7 +42,7 @@ def router(scheduler: Scheduler) -> APIRouter:
         dependencies=[needs(Role.VIEWER)],
         responses={200: {"model": schemas.ChangePreview}, 404: {"description": "there is no such job, or calendar"}},
     )
-    def preview_change(job_id: str, body: schemas.ChangeToPreview) -> Response:
+    def preview_change(job_id: str, body: bodies.ChangeToPreview) -> Response:
         """What a job will do as it stands, and what it would do with another trigger, another calendar, or both."""
         if body.trigger is None and body.trigger_args:
             raise InvalidInput("trigger", None, "give the kind of trigger that the arguments are for")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime
 
-from gnomon.api import schemas
+from gnomon.api import bodies, schemas
 from gnomon.api.answers import answer
 from gnomon.api.cursors import cursor_of, position_of
 from gnomon.api.needs import needs
@@ -100,7 +100,7 @@ def router(scheduler: Scheduler) -> APIRouter:
     def run_now(
         job_id: str,
         who: Operator,
-        body: schemas.Because | None = None,
+        body: bodies.Because | None = None,
         key: Annotated[
             str | None,
             Header(
@@ -116,20 +116,20 @@ def router(scheduler: Scheduler) -> APIRouter:
         return answer(run_dict(scheduler.run(run_id)), 201)
 
     @routes.post("/runs/{run_id}/cancel", responses={200: {"model": schemas.Cancelling}, **_REFUSED})
-    def cancel_run(run_id: RunId, who: Operator, body: schemas.Because | None = None) -> Response:
+    def cancel_run(run_id: RunId, who: Operator, body: bodies.Because | None = None) -> Response:
         """End a run early, wherever it runs. `outcome` says what that led to."""
         outcome = scheduler.cancel_run(run_id, author=_author(who, body))
         return answer({"outcome": outcome.value, "run": run_dict(scheduler.run(run_id))})
 
     @routes.post("/runs/{run_id}/retry", responses={200: {"model": schemas.Run}, **_REFUSED})
-    def retry_run(run_id: RunId, who: Operator, body: schemas.Because | None = None) -> Response:
+    def retry_run(run_id: RunId, who: Operator, body: bodies.Because | None = None) -> Response:
         """Try a run that ended badly, or never started, once more: as its next attempt."""
         return answer(run_dict(scheduler.retry_run(run_id, author=_author(who, body))))
 
     return routes
 
 
-def _author(who: Principal, body: schemas.Because | None) -> Author:
+def _author(who: Principal, body: bodies.Because | None) -> Author:
     return who.author(Origin.API, body.reason if body is not None else None)
 
 

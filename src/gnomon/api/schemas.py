@@ -1,4 +1,4 @@
-"""Wire schemas: what the description of the API says of answers, and what requests are checked against.
+"""What the description of the API says of answers.
 
 Answers are written from the dicts that Python returns and not through these models; a test holds the two together.
 """
@@ -6,16 +6,16 @@ Answers are written from the dicts that Python returns and not through these mod
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 #: A name that no field of a model hides.
 Day = date
 
-_JOB_ID = "nightly_report"
-_TIME = "2026-12-01T03:00:00+01:00"
-_REASON = "the warehouse moves"
+EXAMPLE_ID = "nightly_report"
+EXAMPLE_TIME = "2026-12-01T03:00:00+01:00"
+EXAMPLE_REASON = "the warehouse moves"
 
 Kind = Literal["cron", "interval", "date", "calendarinterval", "crontab"]
 State = Literal["active", "paused", "finished", "orphaned", "quarantined"]
@@ -29,24 +29,10 @@ RunState = Literal[
 ]
 
 
-def _example(**body: Any) -> ConfigDict:
-    """What a request may look like, for the description."""
-    return ConfigDict(json_schema_extra={"examples": [body]})
-
-
 class _Answer(BaseModel):
     """Further keys may come with later versions."""
 
     model_config = ConfigDict(extra="allow")
-
-
-class _Body(BaseModel):
-    """Unknown keys are refused, and values are not converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-# -- answers
 
 
 class LastRun(_Answer):
@@ -94,7 +80,7 @@ class TickException(_Answer):
 class Job(_Answer):
     """A job as it stands. The same dict in Python, REST and `--json`."""
 
-    id: str = Field(examples=[_JOB_ID])
+    id: str = Field(examples=[EXAMPLE_ID])
     name: str
     description: str
     state: State
@@ -103,9 +89,10 @@ class Job(_Answer):
     trigger_args: dict[str, Any] | None = Field(examples=[{"expression": "0 3 * * 1-5", "timezone": "Europe/Berlin"}])
     timezone: str | None = Field(examples=["Europe/Berlin"])
     schedule: str = Field(description="the trigger in words", examples=["at 03:00 on weekdays, Europe/Berlin"])
-    next_run_time: datetime | None = Field(description="the next due time", examples=[_TIME])
+    next_run_time: datetime | None = Field(description="the next due time", examples=[EXAMPLE_TIME])
     next_start: datetime | None = Field(
-        description="when the next run really starts: jitter, calendar and exceptions considered", examples=[_TIME]
+        description="when the next run really starts: jitter, calendar and exceptions considered",
+        examples=[EXAMPLE_TIME],
     )
     exceptions: list[TickException] = Field(description="due times that were skipped or moved, and are still to come")
     source: Source
@@ -347,6 +334,18 @@ class RemovedCalendar(_Answer):
     jobs: list[str]
 
 
+class Task(_Answer):
+    """Something that jobs can be added for."""
+
+    name: str
+
+
+class Tasks(_Answer):
+    """By name; while nodes run different versions of a task, once for each."""
+
+    tasks: list[Task]
+
+
 class Problem(_Answer):
     """Problem details (RFC 9457). `type` is stable; `detail` is for people."""
 
@@ -364,170 +363,4 @@ class Problem(_Answer):
     )
     changes: list[Change] | None = Field(
         default=None, description="of `stale-token`: these changes, the oldest first; null: it is not known"
-    )
-
-
-# -- requests
-
-TriggerArgs = Annotated[dict[str, Any], Field(max_length=20, description="arguments of the trigger")]
-
-
-class Because(_Body):
-    """Why."""
-
-    model_config = _example(reason=_REASON)
-
-    reason: str | None = Field(default=None, max_length=1000, description="why; kept in the log of changes")
-
-
-class BecauseUntil(Because):
-    """Why, and until when."""
-
-    model_config = _example(reason=_REASON, expires_at=_TIME)
-
-    expires_at: AwareDatetime | None = Field(
-        default=None, strict=False, description="when what is changed returns to the code: ISO 8601 with offset"
-    )
-
-
-class Skipping(Because):
-    """Which due time to skip."""
-
-    model_config = _example(at=_TIME, reason=_REASON)
-
-    at: AwareDatetime | None = Field(
-        default=None,
-        strict=False,
-        description="the due time: ISO 8601 with offset; without, that of the run that would start next. A request "
-        "that may be repeated should name it",
-    )
-
-
-class Moving(Skipping):
-    """Which run to move, and when it starts instead."""
-
-    model_config = _example(at=_TIME, to="2026-12-01T05:30:00+01:00", reason=_REASON)
-
-    to: AwareDatetime = Field(
-        strict=False, description="when it starts instead: still to come, between the runs before and after it"
-    )
-
-
-class Clearing(Because):
-    """Which exception to take back."""
-
-    model_config = _example(at=_TIME)
-
-    at: AwareDatetime = Field(strict=False, description="the due time that was skipped or moved")
-
-
-class Reverting(Because):
-    """What to return to the code."""
-
-    model_config = _example(fields=["trigger"], reason="the export is fast again")
-
-    fields: list[OverridableField] | None = Field(
-        default=None, max_length=10, description="all that is overridden, unless some fields are named"
-    )
-
-
-class JobPatch(BecauseUntil):
-    """What to change of a job, field by field: absent stays, `null` returns to what the code says."""
-
-    model_config = _example(
-        trigger="cron",
-        trigger_args={"hour": 4, "timezone": "Europe/Berlin"},
-        reason="the export is late",
-        expires_at=_TIME,
-    )
-
-    trigger: str | None = Field(
-        default=None,
-        max_length=32,
-        description="cron, interval, date, calendarinterval or crontab; null: as the code says",
-    )
-    trigger_args: TriggerArgs = Field(default_factory=dict)
-    enabled: bool | None = Field(default=None, description="whether the job fires")
-    misfire_grace_time: int | Literal["unlimited"] | None = Field(
-        default=None, description="seconds that a run may be late, or `unlimited`"
-    )
-    coalesce: bool | None = Field(default=None, description="of several overdue times only the last runs")
-    max_instances: int | None = Field(default=None, description="how many runs may be active at once")
-    calendar: str | None = Field(
-        default=None,
-        max_length=64,
-        description="the calendar whose dates the job leaves out, `none` for none; null: as the code says",
-    )
-    kwargs: dict[str, Any] | None = Field(default=None, description="other arguments, of a job that runs a task")
-
-
-class NewJob(Because):
-    """A job to add for a task that code declares."""
-
-    model_config = _example(
-        id="report-acme",
-        task="send_report",
-        trigger="crontab",
-        trigger_args={"expression": "0 6 * * 1", "timezone": "Europe/Berlin"},
-        kwargs={"tenant": "acme"},
-        calendar="de-holidays",
-    )
-
-    id: str = Field(min_length=1, max_length=191)
-    task: str = Field(min_length=1, max_length=191, description="its name: `GET /api/scheduler/tasks` lists them")
-    trigger: str = Field(max_length=32, description="cron, interval, date, calendarinterval or crontab")
-    trigger_args: TriggerArgs = Field(default_factory=dict)
-    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of the task, checked against it")
-    name: str | None = Field(default=None, min_length=1, max_length=191)
-    description: str | None = Field(default=None, max_length=500)
-    enabled: bool = True
-    calendar: str | None = Field(default=None, max_length=64, description="the calendar whose dates the job leaves out")
-
-
-class Task(_Answer):
-    """Something that jobs can be added for."""
-
-    name: str
-
-
-class Tasks(_Answer):
-    """By name; while nodes run different versions of a task, once for each."""
-
-    tasks: list[Task]
-
-
-class CalendarToSet(Because):
-    """What a calendar is made from: the holidays of a country, dates, or both. It is made anew: what was left out of
-    an earlier definition is gone."""
-
-    model_config = _example(dates={"2026-12-24": "Christmas Eve"}, reason="the office is closed")
-
-    country: str | None = Field(default=None, max_length=8, description="ISO 3166, as DE")
-    subdivision: str | None = Field(default=None, max_length=32, description="of that country, as BE")
-    dates: dict[str, str] | list[str] | None = Field(
-        default=None, description="dates as YYYY-MM-DD, or a mapping from dates to what they are called"
-    )
-
-
-class TriggerToPreview(_Body):
-    """A trigger, to see when it would fire."""
-
-    model_config = _example(trigger="crontab", trigger_args={"expression": "0 3 * * 1-5"})
-
-    trigger: str = Field(max_length=32)
-    trigger_args: TriggerArgs = Field(default_factory=dict)
-    count: int = Field(default=5, ge=1, le=100, description="how many fire times")
-    calendar: str | None = Field(default=None, max_length=64, description="leave out the dates of this calendar")
-
-
-class ChangeToPreview(_Body):
-    """Another trigger, another calendar, or both, to see what a job would do with them."""
-
-    model_config = _example(trigger="crontab", trigger_args={"expression": "0 3 * * 1-5"}, calendar="none")
-
-    trigger: str | None = Field(default=None, max_length=32, description="without, the job's own")
-    trigger_args: TriggerArgs = Field(default_factory=dict)
-    count: int = Field(default=5, ge=1, le=100, description="how many fire times")
-    calendar: str | None = Field(
-        default=None, max_length=64, description="another calendar, `none` for none; without, the job's own"
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from gnomon.api import schemas
+from gnomon.api import bodies, schemas
 from gnomon.api.answers import tagged_answer
 from gnomon.api.conditional import ANSWERS, IfMatch, expected_token
 from gnomon.api.needs import needs
@@ -30,7 +30,7 @@ def router(scheduler: Scheduler) -> APIRouter:
 
     @routes.post("/pause", responses=_RESPONSES)
     def pause(
-        job_id: str, who: Operator, body: schemas.BecauseUntil | None = None, if_match: IfMatch = None
+        job_id: str, who: Operator, body: bodies.BecauseUntil | None = None, if_match: IfMatch = None
     ) -> Response:
         """Do not fire the job until it is resumed, or until `expires_at`."""
         token = expected_token(scheduler, job_id, if_match)
@@ -41,7 +41,7 @@ def router(scheduler: Scheduler) -> APIRouter:
 
     @routes.post("/resume", responses=_RESPONSES)
     def resume(
-        job_id: str, who: Operator, body: schemas.BecauseUntil | None = None, if_match: IfMatch = None
+        job_id: str, who: Operator, body: bodies.BecauseUntil | None = None, if_match: IfMatch = None
     ) -> Response:
         """Fire the job again. The next run is counted from now."""
         token = expected_token(scheduler, job_id, if_match)
@@ -51,26 +51,26 @@ def router(scheduler: Scheduler) -> APIRouter:
         )
 
     @routes.post("/revert", responses=_RESPONSES)
-    def revert(job_id: str, who: Operator, body: schemas.Reverting | None = None, if_match: IfMatch = None) -> Response:
+    def revert(job_id: str, who: Operator, body: bodies.Reverting | None = None, if_match: IfMatch = None) -> Response:
         """Return what was overridden to what the code says."""
         token = expected_token(scheduler, job_id, if_match)
         fields = body.fields if body is not None else None
         return tagged_answer(scheduler.revert_job(job_id, fields=fields, if_token=token, author=_author(who, body)))
 
     @routes.post("/keep", responses=_RESPONSES)
-    def keep(job_id: str, who: Operator, body: schemas.Because | None = None, if_match: IfMatch = None) -> Response:
+    def keep(job_id: str, who: Operator, body: bodies.Because | None = None, if_match: IfMatch = None) -> Response:
         """Where the code has changed its mind since: keep what was overridden as it is."""
         token = expected_token(scheduler, job_id, if_match)
         return tagged_answer(scheduler.keep_override(job_id, if_token=token, author=_author(who, body)))
 
     @routes.post("/adopt", responses=_RESPONSES)
-    def adopt(job_id: str, who: Operator, body: schemas.Because | None = None, if_match: IfMatch = None) -> Response:
+    def adopt(job_id: str, who: Operator, body: bodies.Because | None = None, if_match: IfMatch = None) -> Response:
         """Where the code has changed its mind since: follow the code."""
         token = expected_token(scheduler, job_id, if_match)
         return tagged_answer(scheduler.adopt_default(job_id, if_token=token, author=_author(who, body)))
 
     @routes.post("/skip", responses=_RESPONSES)
-    def skip(job_id: str, who: Operator, body: schemas.Skipping | None = None, if_match: IfMatch = None) -> Response:
+    def skip(job_id: str, who: Operator, body: bodies.Skipping | None = None, if_match: IfMatch = None) -> Response:
         """Skip one run: that of the due time `at`, or the one that would start next. The schedule and the token stay
         as they are."""
         token = expected_token(scheduler, job_id, if_match)
@@ -78,7 +78,7 @@ def router(scheduler: Scheduler) -> APIRouter:
         return tagged_answer(scheduler.skip_next(job_id, at=at, if_token=token, author=_author(who, body)))
 
     @routes.post("/move", responses=_RESPONSES)
-    def move(job_id: str, who: Operator, body: schemas.Moving, if_match: IfMatch = None) -> Response:
+    def move(job_id: str, who: Operator, body: bodies.Moving, if_match: IfMatch = None) -> Response:
         """Let one run start at another time: that of the due time `at`, or the one that would start next."""
         token = expected_token(scheduler, job_id, if_match)
         return tagged_answer(
@@ -86,7 +86,7 @@ def router(scheduler: Scheduler) -> APIRouter:
         )
 
     @routes.post("/clear", responses=_RESPONSES)
-    def clear(job_id: str, who: Operator, body: schemas.Clearing, if_match: IfMatch = None) -> Response:
+    def clear(job_id: str, who: Operator, body: bodies.Clearing, if_match: IfMatch = None) -> Response:
         """Take back that one run was skipped or moved, as long as that has not happened."""
         token = expected_token(scheduler, job_id, if_match)
         return tagged_answer(scheduler.clear_exception(job_id, body.at, if_token=token, author=_author(who, body)))
@@ -94,5 +94,5 @@ def router(scheduler: Scheduler) -> APIRouter:
     return routes
 
 
-def _author(who: Principal, body: schemas.Because | None) -> Author:
+def _author(who: Principal, body: bodies.Because | None) -> Author:
     return who.author(Origin.API, body.reason if body is not None else None)

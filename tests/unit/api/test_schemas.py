@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gnomon import Scheduler
-from gnomon.api import schemas
+from gnomon.api import bodies, schemas
 from gnomon.api.session import SignIn
 
 API: dict[str, Any] = Scheduler("sqlite:///never-opened.db").asgi().openapi()
@@ -39,7 +39,7 @@ def test_it_is_of_the_version_that_is_promised() -> None:
 @pytest.mark.parametrize("name", sorted(set(WITH_BODY.values())))
 def test_each_request_has_an_example_that_is_accepted(name: str) -> None:
     examples = API["components"]["schemas"][name]["examples"]
-    model = SignIn if name == "SignIn" else getattr(schemas, name)
+    model = SignIn if name == "SignIn" else getattr(bodies, name)
     assert examples
     for example in examples:
         assert model.model_validate(example).model_dump(exclude_unset=True).keys() == example.keys()
