@@ -143,8 +143,10 @@ def test_what_went_wrong_stands_first(jobs: Site, browse: Browse) -> None:
     expect(page.get_by_text("line 4, in fetch")).to_be_hidden()
     page.get_by_text("All of it").click()
     expect(page.get_by_text("line 4, in fetch")).to_be_visible()
+    head = page.locator("#run-head")
+    head.evaluate("head => head.setAttribute('data-before', '')")
     scene.running(jobs.scheduler, "hourly", scene.ago(seconds=1))  # the page is read anew …
-    page.wait_for_timeout(1500)
+    expect(head).not_to_have_attribute("data-before", "")
     expect(page.get_by_text("line 4, in fetch")).to_be_visible()  # … and what was unfolded stays so
     stages = page.locator(".stages li")
     expect(stages).to_have_count(4)
