@@ -53,6 +53,15 @@ def test_it_says_what_happens_when_the_clocks_change(nightly: Scheduler) -> None
     assert nightly.preview("cron", hour=2, timezone="UTC").around_clock_changes == ()
 
 
+@pytest.mark.parametrize("args", [{"minutes": 1}, {"minutes": 7}, {"seconds": 1}, {"seconds": 10}, {"hours": 1}])
+def test_of_a_trigger_that_fires_often_both_sides_of_a_clock_change_are_shown(
+    nightly: Scheduler, args: dict[str, int]
+) -> None:
+    for around in nightly.preview("interval", timezone="Europe/Berlin", **args).around_clock_changes:
+        before = [at for at in around.fire_times if at.timestamp() < around.change.at.timestamp()]
+        assert 0 < len(before) < len(around.fire_times) <= 12
+
+
 def test_what_is_shown_around_a_change_of_the_clocks_is_what_fires(nightly: Scheduler, engine: ManualEngine) -> None:
     (spring, _) = nightly.preview_change("job").before.around_clock_changes
     engine.run_until(spring.change.at + 4 * HOUR)

@@ -33,7 +33,8 @@ AT_ONCE = timedelta(minutes=1)
 #: More runs than this in a month are not counted, unless they can be without going through them.
 _MOST_COUNTED = 5_000
 _CLOCK_CHANGES = 2
-_AROUND = timedelta(hours=3)
+#: How far from a change of the clocks due times are shown, the first that holds no more than ``_MOST_AROUND``.
+_AROUND = tuple(timedelta(seconds=seconds) for seconds in (10800, 3600, 1200, 300, 60, 10, 3))
 _MOST_AROUND = 12
 
 
@@ -46,7 +47,8 @@ UNCHANGED: Final = Unchanged()
 
 @dataclass(frozen=True, slots=True)
 class AroundClockChange:
-    """A change of the clocks, and the due times within three hours of it: the first twelve."""
+    """A change of the clocks, and the due times before and after it: those within three hours, or where these would be
+    more than twelve, within less."""
 
     change: ClockChange
     fire_times: tuple[datetime, ...]
@@ -271,14 +273,26 @@ def _around_clock_changes(trigger: BaseTrigger, first: datetime | None, now: dat
         return ()
     found = []
     for change in islice(clock_changes(zone_of(trigger), now), _CLOCK_CHANGES):
-        times: list[datetime] = []
-        after = max(change.at.astimezone(UTC) - _AROUND, first.astimezone(UTC) - timedelta(microseconds=1))
-        at = first if after < first else next_fire_from(trigger, first=first, after=after)
-        while at is not None and at - change.at <= _AROUND and len(times) < _MOST_AROUND:
-            times.append(at)
-            at = next_fire(trigger, previous=at, now=now)
-        found.append(AroundClockChange(change, tuple(times)))
+        for around in _AROUND:
+            times = _within(trigger, first, change.at, around, now)
+            if len(times) <= _MOST_AROUND:
+                break
+        found.append(AroundClockChange(change, tuple(times[:_MOST_AROUND])))
     return tuple(found)
+
+
+def _within(
+    trigger: BaseTrigger, first: datetime, moment: datetime, around: timedelta, now: datetime
+) -> list[datetime]:
+    """The due times not further than that from a moment; one more than are shown, where there are more."""
+    moment = moment.astimezone(UTC)  # times of one zone are compared by the clock on the wall, which is put back
+    after = max(moment - around, first.astimezone(UTC)) - timedelta(microseconds=1)
+    at = first if after < first else next_fire_from(trigger, first=first, after=after)
+    times: list[datetime] = []
+    while at is not None and at - moment <= around and len(times) <= _MOST_AROUND:
+        times.append(at)
+        at = next_fire(trigger, previous=at, now=now)
+    return times
 
 
 def _offset(offset: timedelta) -> str:
