@@ -34,6 +34,11 @@ def check_ledger(scheduler: Scheduler, folder: Path, *, every: timedelta, at_lea
     for job in scheduler.get_all_jobs():
         own = sorted((run for run in runs if run.job_id == job["id"]), key=lambda run: run.scheduled_at)
         check_no_gap(own, datetime.fromisoformat(job["next_run_time"]), every)
+        if job["source"] == "code" and not scheduler.changes(job["id"], limit=1):
+            # Nobody changed it, so the first line is of the first due time after it was stored.
+            stored_at = scheduler.store.records.declarations([job["id"]])[job["id"]].declared_at
+            before = own[0].scheduled_at - every
+            assert before <= stored_at, f"nothing says what became of {job['id']} at {before}"
     return runs
 
 
