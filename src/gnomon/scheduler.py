@@ -66,6 +66,7 @@ from gnomon.operations.closeup import Closeup, closeup, due_beside
 from gnomon.operations.due_times import DueTime
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
 from gnomon.operations.outside import OutsideWatch
+from gnomon.operations.patrol import Patrol, read_some
 from gnomon.operations.ports import Context
 from gnomon.operations.preview import (
     UNCHANGED,
@@ -142,6 +143,8 @@ class Scheduler:
         self._context = Context(
             self._store, self.engine, job_store.decode, self._functions.manifest, self._functions.declared
         )
+        #: What wants a decision among more jobs than anybody reads.
+        self.patrol = Patrol(self._context, body)
         #: What moves in the store, told live to whoever listens.
         self.events = Broadcast(lambda: Watch(self._context), self._store.database.dialect.feed)
         self._store.database.in_child(self.events.forked)
@@ -293,6 +296,7 @@ class Scheduler:
     def close(self) -> None:
         """Give the store's connections back. The scheduler can be used again; it connects again."""
         self.events.close()
+        self.patrol.stop()
         self._store.close()
 
     @property
@@ -328,6 +332,11 @@ class Scheduler:
         """A page of jobs: filtered, sorted, in constant time however many there are. Raises ``InvalidInput``."""
         self.open()
         return list_jobs(self._context, query or JobQuery())
+
+    def get_some_jobs(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Some jobs as they stand, in the order of their ids; those that are gone are left out."""
+        self.open()
+        return read_some(self._context, job_ids)
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """One stored job as a JSON-ready dict. Raises ``JobNotFound``."""

@@ -15,7 +15,6 @@ from gnomon.scheduler import Scheduler
 TROUBLE_SPAN, RECOVERED_SPAN = timedelta(days=7), timedelta(hours=24)
 
 _MOST_RUNNING = 50
-_MOST_TROUBLE = 100
 #: Seconds. Where no node is left to notice that the last one died, the clock has to do.
 _SILENT_AFTER = 30.0
 
@@ -54,14 +53,18 @@ def active(scheduler: Scheduler) -> list[Run]:
     )
 
 
-def trouble(scheduler: Scheduler, now: datetime) -> list[Trouble]:
-    """What fails since its last success, and what failed or was missed lately and has recovered."""
+def trouble(scheduler: Scheduler, now: datetime, *, shown: int) -> list[Trouble]:
+    """What fails since its last success, and what failed or was missed lately and has recovered. The newest failure is
+    read of those that are shown."""
     found = [
         each
         for each in scheduler.run_summary(now - TROUBLE_SPAN, now)
         if each.failing_since or (FAILURES & set(each.counts) and each.last_at > now - RECOVERED_SPAN)
     ]
-    return [Trouble(each, _newest_failure(scheduler, each.job_id)) for each in found[:_MOST_TROUBLE]]
+    return [
+        Trouble(each, _newest_failure(scheduler, each.job_id) if place < shown else None)
+        for place, each in enumerate(found)
+    ]
 
 
 def nodes(scheduler: Scheduler) -> list[dict[str, Any]]:
