@@ -131,8 +131,10 @@ def test_any_of_the_times_to_come_can_be_chosen_and_lists_tell_it(nightly: Site,
     expect(page.get_by_role("radio", name="Move it")).to_be_checked()
     page.goto(f"{nightly.address}/jobs")
     expect(page.locator("#job-rows td.next")).to_contain_text("skipped once")
+    nightly.scheduler.move_next("nightly", due(nightly, 2) + timedelta(hours=1), at=due(nightly, 2))
     page.goto(nightly.address)
     expect(page.locator("#next")).to_contain_text("skipped once")
+    expect(page.locator("#active")).to_contain_text("Nothing runs at this moment.")
 
 
 @pytest.mark.parametrize("at", ["", "2026-01-01T00:00:00+00:00", "yesterday", "<script>"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
@@ -69,6 +71,23 @@ def test_the_first_page_says_at_a_glance_what_is_wrong(site: Site, browse: Brows
     expect(differing.locator("li", has_text="sync-stock")).to_contain_text("the warehouse moves")
     expect(differing.locator("li", has_text="old-cleanup")).to_contain_text("orphaned")
     expect(page.locator("#nodes")).to_contain_text("alive")
+
+
+def test_what_is_wrong_far_down_among_many_is_said_too(
+    site: Site, browse: Browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gnomon.web.overview._MOST_JOBS", 4)
+    for number in range(12):
+        site.scheduler.register(nothing, "cron", id=f"job-{number:02}", hour=3)
+    site.store_jobs()
+    with closing(sqlite3.connect(site.url.removeprefix("sqlite:///"))) as store, store:
+        store.execute("UPDATE apscheduler_jobs SET job_state = x'00ff' WHERE id = 'job-09'")
+    page = live(browse("/"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 job cannot be read.")
+    expect(page.locator("#differing li")).to_contain_text("job-09")
+    expect(page.locator("#differing")).to_contain_text("All 12 jobs were looked through")
+    page.get_by_role("link", name="1 quarantined").click()
+    expect(page.locator("#job-rows tr")).to_have_count(1)
 
 
 def test_all_is_well_is_said_calmly(site: Site, browse: Browse) -> None:

@@ -19,6 +19,7 @@ from gnomon.executors.contract import Executor
 from gnomon.observability.broadcast import Broadcast
 from gnomon.operations import calendars, defaults
 from gnomon.operations.outside import OutsideWatch
+from gnomon.operations.patrol import Patrol
 from gnomon.operations.ports import Context
 from gnomon.operations.watch import Watch
 from gnomon.settings import Settings
@@ -53,9 +54,12 @@ class Core:
         self._context = Context(
             self._store, self.engine, job_store.decode, self._functions.manifest, self._functions.declared
         )
+        #: What wants a decision among more jobs than anybody reads.
+        self.patrol = Patrol(self._context, body)
         #: What moves in the store, told live to whoever listens.
         self.events = Broadcast(lambda: Watch(self._context), self._store.database.dialect.feed)
-        self._store.database.in_child(self.events.forked)
+        for part in (self.patrol, self.events):
+            self._store.database.in_child(part.forked)
         self._add_upkeep()
 
     def open(self) -> None:
@@ -68,6 +72,7 @@ class Core:
     def close(self) -> None:
         """Give the store's connections back. The scheduler can be used again; it connects again."""
         self.events.close()
+        self.patrol.stop()
         self._store.close()
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from gnomon.operations import (
 )
 from gnomon.operations.closeup import Closeup, closeup, due_beside
 from gnomon.operations.list_jobs import JobQuery, JobsPage, list_jobs
+from gnomon.operations.patrol import read_some
 from gnomon.operations.preview import (
     UNCHANGED,
     ChangePreview,
@@ -41,6 +42,11 @@ class Reading(Core):
         """A page of jobs: filtered, sorted, in constant time however many there are. Raises ``InvalidInput``."""
         self.open()
         return list_jobs(self._context, query or JobQuery())
+
+    def get_some_jobs(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Some jobs as they stand, in the order of their ids; those that are gone are left out."""
+        self.open()
+        return read_some(self._context, job_ids)
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """One stored job as a JSON-ready dict. Raises ``JobNotFound``."""

@@ -103,10 +103,12 @@ class Records:
         return found
 
     def overridden(self, *, limit: int) -> list[str]:
-        """The first jobs with an override, by id."""
-        statement = "SELECT DISTINCT job_id FROM gnomon_overrides ORDER BY job_id LIMIT :limit"
+        """Ids of jobs with overrides: those of which one ends soonest, then others; up to ``limit`` of each."""
+        ending = "SELECT job_id FROM gnomon_overrides WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT :limit"
+        others = "SELECT DISTINCT job_id FROM gnomon_overrides ORDER BY job_id LIMIT :limit"
         with self._database.read() as session:
-            return list(session.execute(statement, {"limit": limit}).scalars())
+            found = [*session.execute(ending, {"limit": limit}).scalars()]
+            return list(dict.fromkeys([*found, *session.execute(others, {"limit": limit}).scalars()]))
 
     def override(self, override: Override) -> None:
         """Set one field's override, in place of an earlier one."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gnomon.domain.run import FAILURES, Run, RunState
+from gnomon.domain.run import FAILURES, Cause, Run, RunState
 from gnomon.domain.run_query import JobSummary, RunOutline, RunQuery
 from gnomon.scheduler import Scheduler
 
@@ -45,24 +45,28 @@ def strips(scheduler: Scheduler, job_ids: Sequence[str]) -> dict[str, list[RunOu
 
 
 def active(scheduler: Scheduler) -> list[Run]:
-    """What runs, and what waits to."""
-    query = RunQuery(states=frozenset({RunState.RUNNING, RunState.QUEUED}))
+    """What runs, and what waits to; not what was moved to a time ahead, whose line is written already."""
+    query, now = RunQuery(states=frozenset({RunState.RUNNING, RunState.QUEUED})), scheduler.store.database.now()
     return sorted(
-        scheduler.find_runs(query, limit=_MOST_RUNNING).runs,
+        (
+            run
+            for run in scheduler.find_runs(query, limit=_MOST_RUNNING).runs
+            if run.cause is not Cause.EXCEPTION or run.not_before <= now
+        ),
         key=lambda run: (run.state.value != "running", run.started_at or run.created_at),
     )
 
 
-def trouble(scheduler: Scheduler, now: datetime, *, with_run: int) -> list[Trouble]:
-    """What fails since its last success, and what failed or was missed lately and has recovered; the first ``with_run``
-    with their run, which is a question to the store each."""
+def trouble(scheduler: Scheduler, now: datetime, *, shown: int) -> list[Trouble]:
+    """What fails since its last success, and what failed or was missed lately and has recovered. The newest failure is
+    read of those that are shown."""
     found = [
         each
         for each in scheduler.run_summary(now - TROUBLE_SPAN, now)
         if each.failing_since or (FAILURES & set(each.counts) and each.last_at > now - RECOVERED_SPAN)
     ]
     return [
-        Trouble(each, _newest_failure(scheduler, each.job_id) if place < with_run else None)
+        Trouble(each, _newest_failure(scheduler, each.job_id) if place < shown else None)
         for place, each in enumerate(found)
     ]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,8 +13,8 @@ from fastapi.responses import Response
 
 from gnomon.api.needs import needs
 from gnomon.domain.principal import Role
-from gnomon.errors import JobNotFound
 from gnomon.operations.list_jobs import JobQuery
+from gnomon.operations.patrol import Found
 from gnomon.scheduler import Scheduler
 from gnomon.web import ledger
 from gnomon.web.deviations import KINDS, Deviation, deviations
@@ -47,19 +47,25 @@ def router(pages: Pages) -> APIRouter:
     @routes.get("/", dependencies=[needs(Role.VIEWER)])
     def overview(request: Request) -> Response:
         """What an operator asks first."""
+        with scheduler.patrol.aside():
+            return answer(request)
+
+    def answer(request: Request) -> Response:
         now = scheduler.store.database.now()
         found = _soonest(scheduler)
         jobs = [job for job in found.jobs if job["state"] == "active" and job["next_run_time"]]
-        nodes, wrong = ledger.nodes(scheduler), ledger.trouble(scheduler, now, with_run=_MOST_LISTED)
+        nodes, wrong = ledger.nodes(scheduler), ledger.trouble(scheduler, now, shown=_MOST_LISTED)
         differing = deviations(found.jobs, now)
+        counts = _counts(differing, found.looked_through)
         overdue = [job for job in jobs if datetime.fromisoformat(job["next_run_time"]) < now - _OVERDUE]
         return pages.answer(
             request,
             "overview.html",
             now=now,
-            verdict=verdict(found.jobs, wrong, nodes, differing, overdue),
+            verdict=verdict(found.jobs, wrong, nodes, counts, overdue),
             jobs=found.jobs,
             is_all=found.is_all,
+            looked_through=found.looked_through,
             next_jobs=_starting(jobs),
             overdue=overdue[:_MOST_LISTED],
             timeline=timeline(jobs, now, pages.reader_zone(request)),
@@ -79,22 +85,28 @@ def router(pages: Pages) -> APIRouter:
 class _Found:
     jobs: list[dict[str, Any]]
     is_all: bool
+    looked_through: Found | None = None
 
 
 def _soonest(scheduler: Scheduler) -> _Found:
-    """The jobs that the page is about: all where they are not too many, otherwise those that run next, with what is
-    overridden among the others. In constant time however many there are."""
+    """The jobs that the page is about: all where they are not too many, otherwise those that run next, and of the
+    others some that are overridden, and what wants a decision. In constant time however many there are."""
     page = scheduler.list_jobs(JobQuery(limit=_MOST_JOBS))
     if page.next is None:
         return _Found(page.jobs, is_all=True)
+    looked_through = scheduler.patrol.ask()
+    named = [] if looked_through is None else looked_through.named
     known = {job["id"] for job in page.jobs}
-    first = scheduler.store.records.overridden(limit=_MOST_JOBS + _MOST_OVERRIDDEN)
-    overridden = [job_id for job_id in first if job_id not in known]
-    others = []
-    for job_id in overridden[:_MOST_OVERRIDDEN]:
-        with suppress(JobNotFound):
-            others.append(scheduler.get_job(job_id))
-    return _Found([*page.jobs, *others], is_all=False)
+    wanted = [*named, *scheduler.store.records.overridden(limit=_MOST_OVERRIDDEN)]
+    others = scheduler.get_some_jobs([job_id for job_id in dict.fromkeys(wanted) if job_id not in known])
+    return _Found([*page.jobs, *others], False, looked_through)
+
+
+def _counts(differing: Sequence[Deviation], looked_through: Found | None) -> Mapping[str, int]:
+    """How many jobs want a decision, by kind: among those that the page is about, or among all."""
+    here = Counter(each.kind for each in differing)
+    there = {} if looked_through is None else looked_through.counts
+    return {kind: max(here[kind], there.get(kind, 0)) for kind in KINDS}
 
 
 def _starting(jobs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -107,7 +119,7 @@ def verdict(
     jobs: Sequence[Mapping[str, Any]],
     wrong: Sequence[Trouble],
     nodes: Sequence[Mapping[str, Any]],
-    differing: Sequence[Deviation],
+    differing: Mapping[str, int],
     overdue: Sequence[Mapping[str, Any]],
 ) -> Verdict:
     """Is all well? The worst first, and all that there is."""
@@ -119,14 +131,13 @@ def verdict(
         bad.append(f"{_jobs(len(still))} {'is' if len(still) == 1 else 'are'} failing")
     if overdue:
         bad.append(f"{_jobs(len(overdue))} {'is' if len(overdue) == 1 else 'are'} overdue")
-    kinds = [each.kind for each in differing]
-    if "quarantined" in kinds:
-        bad.append(f"{_jobs(kinds.count('quarantined'))} cannot be read")
+    if differing.get("quarantined"):
+        bad.append(f"{_jobs(differing['quarantined'])} cannot be read")
     warned = []
-    if "orphaned" in kinds:
-        warned.append(f"{_jobs(kinds.count('orphaned'))} without code on any node")
-    if "moved" in kinds:
-        warned.append(f"{_jobs(kinds.count('moved'))} whose default moved")
+    if differing.get("orphaned"):
+        warned.append(f"{_jobs(differing['orphaned'])} without code on any node")
+    if differing.get("moved"):
+        warned.append(f"{_jobs(differing['moved'])} whose default moved")
     recovered = len(wrong) - len(still)
     past = [f"{_jobs(recovered)} failed in the last day, and recovered"] if recovered else []
     if bad:

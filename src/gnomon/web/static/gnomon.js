@@ -375,7 +375,7 @@ document.addEventListener("reset", () => setTimeout(countChosen));
 
 // What no event tells of, such as how late a node starts, is read now and then.
 for (const region of all("[data-often]")) {
-  setInterval(() => { if (region.isConnected) readSoon(); }, Number(region.dataset.often) * 1000);
+  setInterval(() => { if (region.isConnected && region.dataset.often) readSoon(); }, Number(region.dataset.often) * 1000);
 }
 
 // What only works with this script.
