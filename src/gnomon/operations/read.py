@@ -281,7 +281,7 @@ def standing_of(
     paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
     last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
     calendar = None if beside.named is None else beside.named.name
-    standing = _standing(context.decode, row.row, row.base, paused_or_not, last, calendar)
+    standing = _standing(context.decode, row[:3], row.base, paused_or_not, last, calendar)
     if not standing.is_plain:
         problem = _problem_of_trigger(context, row, standing, as_of)
         if problem is not None:
@@ -319,7 +319,7 @@ class Standing(NamedTuple):
 @lru_cache(maxsize=20_000)
 def _standing(
     decode: Callable[[JobRow], StoredJob],
-    row: JobRow,
+    row: tuple[str, float | None, bytes],
     declared: str | None,
     paused_or_not: bool | None,
     last: datetime | None,
@@ -331,9 +331,9 @@ def _standing(
     """
     base = declared_values(declared)
     try:
-        stored = decode(row)
+        stored = decode(JobRow._make(row))
     except RowRefused as error:
-        return Standing(_quarantined(row.id, base, str(error)), None, is_plain=False)
+        return Standing(_quarantined(row[0], base, str(error)), None, is_plain=False)
     schedule = stored.schedule
     enabled = is_enabled(stored, paused_or_not, base, last)
     described = _described(_Same(schedule.trigger))
