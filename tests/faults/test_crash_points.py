@@ -233,6 +233,7 @@ ACTS: dict[str, Callable[[Scheduler, int], object]] = {
     "import": lambda scheduler, _: import_two_lines(scheduler),
     "replace": lambda scheduler, _: rename_as_apscheduler_does(scheduler),
     "remove": lambda scheduler, _: remove_again(scheduler),
+    "calendar": lambda scheduler, _: scheduler.set_calendar("stock-taking", dates=["2050-12-30"]),
 }
 
 
@@ -242,6 +243,7 @@ def seen(scheduler: Scheduler) -> tuple[object, ...]:
         [(job["id"], job["name"], job["enabled"]) for job in scheduler.get_all_jobs()],
         [(run.job_id, run.state, run.attempt) for run in scheduler.runs()],
         [(change.job_id, change.action) for change in scheduler.changes()],
+        [calendar["name"] for calendar in scheduler.get_calendars()],
     )
 
 
