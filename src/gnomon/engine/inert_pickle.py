@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from enum import EnumType
 from io import BytesIO
 from typing import Any, ClassVar, NoReturn, cast
 
@@ -154,10 +155,16 @@ _ZONE_INFO = Maker("zoneinfo.ZoneInfo", values.zone_named)
 _UNPICKLED_ZONE = Maker("ZoneInfo._unpickle", values.unpickled_zone)
 
 
-def _getattr(owner: object, name: object) -> Maker:
-    # ZoneInfo pickles as getattr(ZoneInfo, "_unpickle"). Whoever resolves more than this one pair resolves everything.
-    if owner is _ZONE_INFO and type(name) is str and name == "_unpickle":
-        return _UNPICKLED_ZONE
+def _getattr(owner: object, name: object) -> object:
+    # ZoneInfo pickles as getattr(ZoneInfo, "_unpickle"), and with early releases of Python 3.11 the member of an
+    # enumeration as getattr(Colour, "RED"). Whoever resolves more than these resolves everything.
+    if type(name) is str:
+        if owner is _ZONE_INFO and name == "_unpickle":
+            return _UNPICKLED_ZONE
+        if owner is ApplicationObject:
+            return ApplicationObject()
+        if isinstance(owner, EnumType) and name in owner.__members__:
+            return owner.__members__[name]
     raise RowRefused(f"it takes the attribute {told(name)} of {told(owner)}")
 
 

@@ -289,6 +289,41 @@ def test_what_the_application_allows_is_stored_and_made_anew_each_time() -> None
         RowCodec().decode(row)
 
 
+class Taken:
+    """Pickled as an attribute of a class: so Python 3.11.0 to 3.11.3 pickle the members of enumerations."""
+
+    def __init__(self, owner: object, name: object) -> None:
+        self.taken = owner, name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return getattr, self.taken
+
+
+def test_the_member_of_an_enumeration_may_be_named_as_an_attribute() -> None:
+    codec = RowCodec(allow=[__name__])
+    row = codec.encode(schedule(args=(Taken(Colour, "RED"),)), NOW)
+
+    assert codec.decode(row).schedule.args == (Colour.RED,)
+    with pytest.raises(RowRefused, match="allow-list"):
+        RowCodec().decode(row)
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        (Colour, "mro"),
+        (Colour, "__class__"),
+        (Colour, "GREEN"),
+        (OwnTrigger, "__init__"),
+        (Colour, 1),
+        (datetime, "now"),
+    ],
+)
+def test_no_other_attribute_is_taken(taken: tuple[object, object]) -> None:
+    with pytest.raises(InvalidInput, match="takes the attribute"):
+        RowCodec(allow=[__name__]).encode(schedule(args=(Taken(*taken),)), NOW)
+
+
 def test_a_trigger_of_a_class_that_the_application_allows_is_stored_with_what_it_holds() -> None:
     codec = RowCodec(allow=[__name__])
     row = codec.encode(schedule(OwnTrigger(TRIGGERS["cron"])), NOW)
