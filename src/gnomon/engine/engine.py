@@ -94,7 +94,7 @@ class Engine(StoredJobs):
             manifest=job_store.functions.manifest,
             on_beat=lambda: self.cancellations.pass_on(),
         )
-        self.upkeep = Upkeep()
+        self.upkeep = Upkeep(is_firing=lambda: self.recorder.backlog > 0)
         #: Carries out the expiry of overrides, but for some jobs; returns those that it can't be done for, and why.
         self.expire: Callable[[Collection[str]], Mapping[str, str]] = lambda _exclude: {}
         self._not_expiring: dict[str, str] = {}

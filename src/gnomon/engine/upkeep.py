@@ -13,11 +13,15 @@ from gnomon.errors import StoreError
 logger = logging.getLogger("gnomon.engine")
 
 _LONGEST_WAIT = 60.0
+#: A service that goes through many rows rests after each part of them: so many times as long as the part took, and
+#: longer while claimed runs wait for their start, up to the longest rest.
+_REST, _SHORTEST_REST, _LONGEST_REST = 4.0, 0.01, 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Something to do every ``period`` seconds. ``work`` is given a function that says whether to stop early."""
+    """Something to do every ``period`` seconds. ``work`` is given a function to ask after each part of it: the answer
+    is whether to go on, and takes as long as the service is to rest."""
 
     name: str
     period: float
@@ -25,9 +29,13 @@ class Service:
 
 
 class Upkeep:
-    """Carries out services, each in its own time. One that fails is tried again when its time comes."""
+    """Carries out services, each in its own time. One that fails is tried again when its time comes.
 
-    def __init__(self) -> None:
+    ``is_firing`` says whether claimed runs wait for their start, which is more urgent.
+    """
+
+    def __init__(self, is_firing: Callable[[], bool] = lambda: False) -> None:
+        self._is_firing = is_firing
         self._services: list[Service] = []
         self._due: dict[str, float] = {}
         self._stop = threading.Event()
@@ -63,8 +71,23 @@ class Upkeep:
 
     def _carry_out(self, service: Service) -> None:
         try:
-            service.work(self._stop.is_set)
+            service.work(self._resting())
         except StoreError as error:
             logger.warning("%s: %s", service.name, error)
         except Exception:
             logger.exception("%s failed; it will be tried again", service.name)
+
+    def _resting(self) -> Callable[[], bool]:
+        began = time.monotonic()
+
+        def rest() -> bool:
+            nonlocal began
+            rested = min(max((time.monotonic() - began) * _REST, _SHORTEST_REST), _LONGEST_REST)
+            until = time.monotonic() + _LONGEST_REST
+            self._stop.wait(rested)
+            while self._is_firing() and time.monotonic() < until and not self._stop.is_set():
+                self._stop.wait(_SHORTEST_REST)
+            began = time.monotonic()
+            return not self._stop.is_set()
+
+        return rest

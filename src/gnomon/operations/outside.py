@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 
 from gnomon.domain.change import Author, Origin
@@ -17,8 +16,6 @@ from gnomon.operations.read import read_rows
 logger = logging.getLogger("gnomon.operations")
 
 _ROWS = 200
-#: Between two batches of rows, so that looking never keeps a core or the store busy.
-_PAUSE_SECONDS = 0.01
 
 
 class OutsideWatch:
@@ -33,18 +30,18 @@ class OutsideWatch:
         self._body = body
         self._in_order: dict[str, int] = {}
 
-    def look(self, *, stop: Callable[[], bool] = lambda: False) -> list[str]:
-        """Go through all; return the ids of jobs that another program had changed."""
+    def look(self, go_on: Callable[[], bool] = lambda: True) -> list[str]:
+        """Go through all; return the ids of jobs that another program had changed. ``go_on`` is asked after each part
+        of the rows, and may take its time."""
         noticed: list[str] = []
         in_order: dict[str, int] = {}
         after = ""
-        while not stop():
+        while True:
             rows = self._context.store.schedules.declared_page(after, limit=_ROWS)
             noticed += self._look_at(rows, in_order)
-            if len(rows) < _ROWS:
+            if len(rows) < _ROWS or not go_on():
                 break
             after = rows[-1].id
-            time.sleep(_PAUSE_SECONDS)
         self._in_order = in_order
         return noticed
 

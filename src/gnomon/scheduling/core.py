@@ -106,8 +106,8 @@ class Core:
 
     def _add_upkeep(self) -> None:
         upkeep, watch = self.engine.upkeep, OutsideWatch(self._context, body)
-        upkeep.add(Service("noticing other programs' changes", _OUTSIDE_SECONDS, lambda stop: watch.look(stop=stop)))
-        upkeep.add(Service("extending calendars", _EXTENDED_SECONDS, lambda _stop: calendars.extend(self._context)))
+        upkeep.add(Service("noticing other programs' changes", _OUTSIDE_SECONDS, watch.look))
+        upkeep.add(Service("extending calendars", _EXTENDED_SECONDS, lambda _go_on: calendars.extend(self._context)))
         self.engine.expire = lambda exclude: defaults.expire(self._context, exclude=exclude)
 
     def _executors(self) -> dict[str, Executor]:

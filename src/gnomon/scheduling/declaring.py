@@ -58,7 +58,7 @@ class Declaring(Core):
         self._built: dict[str, BaseTrigger] = {}
         self._lease = timedelta(seconds=self.settings.lease)
         self._is_late = False
-        self.engine.upkeep.add(Service("declaring again", self.settings.lease, lambda _stop: self._declare_again()))
+        self.engine.upkeep.add(Service("declaring again", self.settings.lease, lambda _go_on: self._declare_again()))
 
     def job(
         self, trigger: str | BaseTrigger, expression: str | None = None, **options: Any
