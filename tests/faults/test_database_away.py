@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,18 @@ def test_postgresql_is_stopped_or_crashes_and_comes_back(
         finally:
             postgresql_server.start()
         check_after(scheduler, tmp_path)
+
+
+def test_nobody_is_given_a_connection_that_the_server_has_ended(postgresql_url: str, tmp_path: Path) -> None:
+    migrate(postgresql_url)
+    with closing(declared(postgresql_url, tmp_path)) as scheduler:
+        scheduler.start_all_jobs()
+        with scheduler.store.database.read(), ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(scheduler.get_all_jobs).result()  # so that the pool has two
+        assert cut_all(postgresql_url) == 2
+        wait_until(lambda: not cut_all(postgresql_url), what="the end of all connections")
+        for hours in (2, 3):
+            assert scheduler.update_job_schedule("job 0", "interval", hours=hours)
 
 
 def test_all_connections_are_cut_again_and_again(postgresql_url: str, tmp_path: Path) -> None:

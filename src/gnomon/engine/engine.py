@@ -190,6 +190,7 @@ class Engine(StoredJobs):
 
     def _claim_all(self) -> float:
         batch = self._settings.claim_batch
+        limit = min(batch, _FIRST_BATCH)
         self._reconsider()
         while self.is_processing:
             self._passed_at = time.monotonic()
@@ -206,11 +207,11 @@ class Engine(StoredJobs):
                 return _ROOM_SECONDS
             found = 0
             if next_times.is_due:
-                # The first of a crowd start while the rest is claimed.
-                limit = batch if self.recorder.backlog else min(batch, _FIRST_BATCH)
+                # The first of a crowd start while the rest is claimed, in ever larger parts.
                 with self.lease.claiming:
                     due = self.claims.due(self.lease.node_id, limit=limit)
                     self.recorder.enqueue(due.runs)
+                limit = min(limit * 2, batch)
                 self._tell_planned(due)
                 found += due.found
             if next_times.is_waiting:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import select
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Engine, PoolProxiedConnection, create_engine
+from sqlalchemy import URL, Engine, PoolProxiedConnection, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
 
 from gnomon.store.feed import Feed
 from gnomon.store.session import Session
@@ -19,6 +22,10 @@ CHANNEL = "gnomon"
 _ALONE = 7_410_300_623
 #: How long the feed waits for a notification before it looks whether it should end.
 _WAIT_SECONDS = 0.5
+
+_IDLE_SINCE = "gnomon_idle_since"
+#: How long a connection may be idle before the server is asked whether it still stands.
+_TRUSTED_SECONDS = 5.0
 
 #: ``psycopg.IsolationLevel``; the driver may not be installed.
 _REPEATABLE_READ = 3
@@ -42,21 +49,58 @@ _RUN_TYPES = {
 
 
 def make_engine(url: URL, lock_timeout: float) -> Engine:
-    """An engine that checks a pooled connection before it is used, so that a restarted server goes unnoticed."""
+    """An engine whose pool gives out no connection that the server has ended: a restarted server goes unnoticed."""
     timeout_ms = int(lock_timeout * 1000)
     # Without these, who is cut off from the server (no goodbye, only silence) would wait for a quarter of an hour.
     alive = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
-    return create_engine(
+    engine = create_engine(
         url,
-        pool_pre_ping=True,
         pool_size=5,
         max_overflow=60,
+        pool_use_lifo=True,  # what one connection is asked again and again, it plans once
         connect_args={
             **{name: value for name, value in {"connect_timeout": 10, **alive}.items() if name not in url.query},
             "application_name": "gnomon",
             "options": f"-c lock_timeout={timeout_ms} -c idle_in_transaction_session_timeout={timeout_ms * 4}",
         },
     )
+    StillThere(engine)
+    return engine
+
+
+class StillThere:
+    """Asks the server whether a pooled connection still stands, before it is given out, where there is any doubt.
+
+    To ask each time (``pool_pre_ping``) costs every transaction a round trip. A server that ends a connection says so,
+    and an idle connection has nothing else to say: there is doubt where it has something to read, and where it was idle
+    for so long that a firewall may have forgotten it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        event.listen(engine, "checkin", self._checked_in)
+        event.listen(engine, "checkout", self._checked_out)
+
+    def _checked_in(self, _connection: object, record: Any) -> None:
+        record.info[_IDLE_SINCE] = time.monotonic()
+
+    def _checked_out(self, connection: Any, record: Any, _proxy: object) -> None:
+        idle = time.monotonic() - record.info.get(_IDLE_SINCE, time.monotonic())
+        if idle < _TRUSTED_SECONDS and not _has_said_something(connection):
+            return
+        dialect = self._engine.dialect
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # those that are as old have ended with it
+
+
+def _has_said_something(connection: Any) -> bool:
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class PostgresqlDialect:
