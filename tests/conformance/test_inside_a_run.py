@@ -13,7 +13,7 @@ import pytest
 
 from gnomon import Scheduler, Settings, current_run
 from gnomon.errors import NoCurrentRun
-from gnomon.operations.read import run_dict
+from gnomon.operations.run_dicts import run_dict
 from gnomon.testing import ManualEngine
 from tests.conformance.conftest import NOON
 from tests.processes import wait_until

@@ -20,7 +20,7 @@ from gnomon.domain.run import Cause, RunState
 from gnomon.domain.run_query import LARGEST_PAGE, RunPosition, RunQuery
 from gnomon.domain.times import from_micros, to_micros
 from gnomon.errors import InvalidInput
-from gnomon.operations.read import run_dict
+from gnomon.operations.run_dicts import run_dict
 from gnomon.scheduler import Scheduler
 
 #: Ids are signed 64-bit numbers in both databases.

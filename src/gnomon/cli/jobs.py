@@ -36,7 +36,7 @@ from gnomon.domain.override import Override
 from gnomon.domain.triggers import zone
 from gnomon.errors import InvalidTrigger
 from gnomon.operations.audit import arguments_in_words, value_in_words
-from gnomon.operations.read import run_dict
+from gnomon.operations.run_dicts import run_dict
 from gnomon.scheduler import Scheduler
 
 _SHOWN_RUNS = _SHOWN_CHANGES = 5

@@ -15,7 +15,7 @@ from gnomon.cli.options import JsonOption, flag
 from gnomon.cli.output import in_one_line, print_json, screen
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.domain.run import Run, RunState
-from gnomon.operations.read import run_dict
+from gnomon.operations.run_dicts import run_dict
 from gnomon.scheduler import Scheduler
 
 

@@ -21,7 +21,7 @@ from gnomon.domain.ledger import Piece
 from gnomon.domain.run import Cause, Run, RunState
 from gnomon.domain.run_query import LARGEST_PAGE, RunQuery
 from gnomon.errors import JobNotFound, RunNotFound
-from gnomon.operations.read import run_dict
+from gnomon.operations.run_dicts import run_dict
 from gnomon.scheduler import Scheduler
 
 

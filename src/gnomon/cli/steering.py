@@ -16,7 +16,7 @@ from gnomon.cli.output import in_one_line, print_json, screen
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.domain.steering import Cancellation
 from gnomon.errors import GnomonError
-from gnomon.operations.read import run_dict
+from gnomon.operations.run_dicts import run_dict
 from gnomon.scheduler import Scheduler
 
 RunsArgument = Annotated[list[str], typer.Argument(metavar="RUN", help="Numbers of runs, as `gnomon runs` lists them.")]

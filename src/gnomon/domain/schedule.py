@@ -11,6 +11,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import orjson
 from apscheduler.triggers.base import BaseTrigger
 
 from gnomon.domain.times import from_seconds
@@ -46,9 +47,6 @@ class StoredJob:
 
     schedule: Schedule
     next_run_time: datetime | None
-
-
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class JobRow(NamedTuple):
@@ -176,5 +174,12 @@ def token(
     ]
     if arguments is not None:
         seen.append(arguments)
-    canonical = _canonical(seen)
-    return hashlib.blake2b(canonical.encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(_canonical(seen), digest_size=12).hexdigest()
+
+
+def _canonical(values: Any) -> bytes:
+    """JSON, the same for the same values."""
+    try:
+        return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # integers beyond 64 bits, and halves of characters
+        return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()

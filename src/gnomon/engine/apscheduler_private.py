@@ -6,7 +6,6 @@ APScheduler 3 is finished and moves little, but it may: ``check_version`` refuse
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -26,6 +25,7 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
+from apscheduler.triggers.base import BaseTrigger
 
 from gnomon.domain.schedule import JobRow, Schedule
 from gnomon.errors import GnomonError
@@ -53,15 +53,20 @@ class StoredJobHandle(Job):  # type: ignore[misc]
 
 
 def job_handle(
-    row: JobRow, schedule: Schedule, next_run_time: datetime | None, func: Callable[..., Any], owner: BaseJobStore
+    row: JobRow,
+    schedule: Schedule,
+    trigger: BaseTrigger,
+    next_run_time: datetime | None,
+    func: Callable[..., Any],
+    owner: BaseJobStore,
 ) -> StoredJobHandle:
-    """The APScheduler job of a row, without importing anything."""
+    """The APScheduler job of a row, without importing anything. Its ``trigger`` is its own: who gets a job may do with
+    it what he likes."""
     job: StoredJobHandle = StoredJobHandle.__new__(StoredJobHandle)
     job.id = schedule.job_id
     job.func_ref = schedule.func
     job.func = func
-    # Rows with equal triggers share one object; who gets a job may do with it what he likes.
-    job.trigger = copy.copy(schedule.trigger)
+    job.trigger = trigger
     job.executor = schedule.executor
     job.args = schedule.args
     job.kwargs = dict(schedule.kwargs)
@@ -148,7 +153,7 @@ class AdaptedScheduler(BackgroundScheduler):  # type: ignore[misc]
 
     def has_listener(self, code: int) -> bool:
         """Whether anybody listens to an event: if not, it need not be made."""
-        return any(code & mask for _, mask in self._listeners)
+        return bool(self._listeners) and any(code & mask for _, mask in self._listeners)
 
     def tell(self, event: SchedulerEvent) -> None:
         """Tell the listeners."""
@@ -180,7 +185,8 @@ class AdaptedScheduler(BackgroundScheduler):  # type: ignore[misc]
 
     def tell_modified(self, job_id: str, alias: str) -> None:
         """Tell about a job that was changed."""
-        self._dispatch_event(JobEvent(EVENT_JOB_MODIFIED, job_id, alias))
+        if self.has_listener(EVENT_JOB_MODIFIED):
+            self._dispatch_event(JobEvent(EVENT_JOB_MODIFIED, job_id, alias))
         self.after_commit(self.wakeup)
 
     def _lookup_job(self, job_id: str, jobstore_alias: str | None) -> tuple[Job, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,31 +153,44 @@ class JobStore(BaseJobStore):  # type: ignore[misc]
             raise RowRefused(f"the row of job {row.id!r} holds a job that calls itself {stored.schedule.job_id!r}")
         return StoredJob(stored.schedule, effective_next_run_time(row, stored))
 
-    def job_of(self, row: JobRow) -> StoredJobHandle | None:
-        """The APScheduler job of a row; ``None`` of one that is quarantined."""
+    def readable(self, row: JobRow) -> StoredJob | None:
+        """What ``decode`` gives; ``None`` of a row that is quarantined, which the log is told once."""
         try:
-            stored = self.decode(row)
+            return self.decode(row)
         except RowRefused as error:
             if row.id not in self._complained:
                 self._complained.add(row.id)
                 logger.warning("job %r is quarantined: %s; its row is kept as it is", row.id, error)
             return None
-        func = self._function(stored.schedule)
-        return job_handle(row, stored.schedule, stored.next_run_time, func, self)
 
-    def _function(self, schedule: Schedule) -> Callable[..., Any]:
+    def job_of(self, row: JobRow) -> StoredJobHandle | None:
+        """The APScheduler job of a row; ``None`` of one that is quarantined."""
+        stored = self.readable(row)
+        if stored is None:
+            return None
+        # Rows with equal triggers share one object.
+        return self._handle(row, stored.schedule, copy.copy(stored.schedule.trigger), stored.next_run_time)
+
+    def _handle(
+        self, row: JobRow, schedule: Schedule, trigger: BaseTrigger, next_run_time: datetime | None
+    ) -> StoredJobHandle:
         func = self.functions.code(schedule)
-        return func if func is not None else _Orphaned(schedule)
+        if func is None:
+            func = _Orphaned(schedule)
+        return job_handle(row, schedule, trigger, next_run_time, func, self)
 
     # -- writing rows
 
-    def reschedule(self, job: StoredJobHandle, trigger: BaseTrigger, next_run_time: datetime | None) -> None:
-        """Give another trigger to a job whose row the open transaction has locked; nothing else of it changes."""
-        state = self.codec.reschedule(job.row.job_state, trigger, next_run_time)
-        if not self.store.schedules.replace(job.row, next_run_time, state):
+    def reschedule(
+        self, row: JobRow, schedule: Schedule, trigger: BaseTrigger, next_run_time: datetime | None
+    ) -> StoredJobHandle:
+        """Give another trigger to a job whose row the open transaction has locked, and whose ``schedule`` that row
+        holds; nothing else of it changes."""
+        state = self.codec.reschedule(row.job_state, trigger, next_run_time)
+        if not self.store.schedules.replace(row, next_run_time, state):
             raise StoreUnavailable("a row was not as it was read, though it was locked; nothing was changed")
-        job.trigger, job.next_run_time = trigger, next_run_time
-        job.row = JobRow(job.id, None if next_run_time is None else to_seconds(next_run_time), state)
+        seconds = None if next_run_time is None else to_seconds(next_run_time)
+        return self._handle(JobRow(row.id, seconds, state), schedule, trigger, next_run_time)
 
     def _replace(self, job: Job, row: JobRow, schedule: Schedule, next_run_time: datetime | None) -> bool:
         """Compare and set. What is as it was keeps its bytes: all but the next run time of a job that only fired."""

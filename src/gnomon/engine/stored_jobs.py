@@ -136,7 +136,7 @@ class StoredJobs(AdaptedScheduler):
                 pass_over(self._store, job.id, job.trigger, job.next_run_time, self._now())
             if "trigger" in changes and "next_run_time" not in changes:
                 first = self._first_fire(changes["trigger"])
-                changes["next_run_time"] = None if self._is_paused(job) else first
+                changes["next_run_time"] = None if self._is_paused(job.trigger, job.next_run_time) else first
             changed = self.write_back(job, alias, changes)
             if "trigger" in changes or "next_run_time" in changes:
                 self._keep_exceptions(changed)
@@ -168,13 +168,14 @@ class StoredJobs(AdaptedScheduler):
         made = self._create_trigger(trigger, trigger_args)
         with self.writing():
             row = self._store.schedules.lock(job_id) if jobstore in (None, ALIAS) else None
-            job = None if row is None else self.job_store.job_of(row)
-            if job is None:
+            stored = None if row is None else self.job_store.readable(row)
+            if row is None or stored is None:
                 raise JobLookupError(job_id)
-            now = self._now()
-            pass_over(self._store, job_id, job.trigger, job.next_run_time, now)
+            now, schedule = self._now(), stored.schedule
+            pass_over(self._store, job_id, schedule.trigger, stored.next_run_time, now)
             first = ensure_fires(made, now=now)
-            self.job_store.reschedule(job, made, None if self._is_paused(job) else first)
+            is_paused = self._is_paused(schedule.trigger, stored.next_run_time)
+            job = self.job_store.reschedule(row, schedule, made, None if is_paused else first)
             self.tell_modified(job_id, ALIAS)
             exceptions.keep_what_still_holds(self._store, job_id, made, job.next_run_time, now)
             return job
@@ -225,9 +226,9 @@ class StoredJobs(AdaptedScheduler):
     def _first_fire(self, trigger: BaseTrigger) -> datetime:
         return ensure_fires(trigger, now=self._now())
 
-    def _is_paused(self, job: Job) -> bool:
+    def _is_paused(self, trigger: BaseTrigger, next_run_time: datetime | None) -> bool:
         """Without a next run time, and with one to come if it were resumed."""
-        return job.next_run_time is None and next_fire(job.trigger, previous=None, now=self._now()) is not None
+        return next_run_time is None and next_fire(trigger, previous=None, now=self._now()) is not None
 
     def _now(self) -> datetime:
         return self._store.database.now().astimezone(UTC)

@@ -15,7 +15,9 @@ from gnomon.domain.triggers import KINDS, BaseTrigger, describe, ensure_fires
 from gnomon.errors import InvalidInput, InvalidTrigger, JobExists
 from gnomon.operations.change import carry_out_alone, check_calendar
 from gnomon.operations.ports import Context
-from gnomon.operations.read import POLICIES, JobDict, current_token, read_job, runnable
+from gnomon.operations.read import POLICIES, read_job
+from gnomon.operations.runnable import runnable
+from gnomon.operations.standing import JobDict, current_token
 from gnomon.operations.tasks import fitting_arguments, offers_of
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 191, 500

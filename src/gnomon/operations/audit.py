@@ -9,7 +9,7 @@ from typing import Any
 
 from gnomon.domain.calendar import LOGGED_AS, Definition
 from gnomon.domain.change import Change
-from gnomon.operations.read import words_for
+from gnomon.domain.triggers import words_for
 
 _NOT_COMPARED = frozenset({"trigger", "trigger_args", "exceptions", "undone"})
 #: Told by the action, as it says all.

@@ -19,7 +19,7 @@ from gnomon.errors import InvalidInput, StoreUnavailable
 from gnomon.operations.change_key import new_key
 from gnomon.operations.changing import Changing
 from gnomon.operations.ports import Context
-from gnomon.operations.read import POLICIES, JobDict, read_job
+from gnomon.operations.read import POLICIES
 
 _LONGEST_REASON = 1000
 
@@ -52,14 +52,14 @@ class Patch:
                 raise InvalidInput("expires_at", self.expires_at.isoformat(), "give a time with its offset from UTC")
 
 
-def change_job(context: Context, job_id: str, patch: Patch, author: Author) -> JobDict:
-    """Apply a patch; return the job as it then stands. A patch that changes nothing writes nothing.
+def change_job(context: Context, job_id: str, patch: Patch, author: Author) -> Changing:
+    """Apply a patch, and return what it made of the job. A patch that changes nothing writes nothing.
 
     Raises ``JobNotFound``, ``InvalidTrigger``, ``InvalidInput``, ``ChangeRefused``, ``StaleToken``, or ``StoreError``:
     then nothing has changed.
     """
 
-    def work(key: str) -> JobDict:
+    def work(key: str) -> Changing:
         changing = Changing(context, job_id, author)
         changing.expect(patch.if_token)
         if patch.expires_at is not None and patch.expires_at <= changing.now:
@@ -75,17 +75,18 @@ def change_job(context: Context, job_id: str, patch: Patch, author: Author) -> J
     return carry_out(context, job_id, author, work)
 
 
-def carry_out(context: Context, job_id: str, author: Author, work: Callable[[str], JobDict]) -> JobDict:
+def carry_out(context: Context, job_id: str, author: Author, work: Callable[[str], _Done]) -> _Done:
     """Do the work of a change in one transaction, under a key that says afterwards whether it was committed."""
     check_reason(author.reason)
     key = new_key()
+    done: list[_Done] = []
     try:
-        return context.store.change(job_id, lambda: work(key))
+        context.store.change(job_id, lambda: done.append(work(key)))
     except StoreUnavailable as error:
         # The answer to COMMIT may have been lost after it was done: the key says what is true.
-        if context.store.settle(error, job_id, lambda: context.store.records.has_change(key)):
-            return read_job(context, job_id)
-        raise
+        if not done or not context.store.settle(error, job_id, lambda: context.store.records.has_change(key)):
+            raise
+    return done[-1]
 
 
 def carry_out_alone(
@@ -145,8 +146,9 @@ def _is_text(text: str) -> bool:
 
 def _until(changing: Changing, patch: Patch) -> str | None:
     """When what the patch is about returns to the code; ``None``: never, or it is as the code says."""
-    expiries = [changing.overrides[name].expires_at for name in patch.fields if name in changing.overrides]
-    return min((moment.isoformat() for moment in expiries if moment is not None), default=None)
+    overridden = [override for name in patch.fields if (override := changing.overrides.get(name)) is not None]
+    ends = [override.expires_at.isoformat() for override in overridden if override.expires_at is not None]
+    return min(ends) if ends else None
 
 
 def _action(patch: Patch) -> str:

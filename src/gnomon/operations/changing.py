@@ -18,7 +18,9 @@ from gnomon.errors import ChangeRefused, InvalidInput, JobNotFound, StaleToken
 from gnomon.operations.beside import NOTHING_BESIDE, exceptions_list, read_beside
 from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
-from gnomon.operations.read import POLICIES, JobDict, job_dict, reruns_lost, runnable, standing_of
+from gnomon.operations.read import POLICIES, job_dict
+from gnomon.operations.runnable import reruns_lost, runnable
+from gnomon.operations.standing import JobDict, standing_of
 from gnomon.operations.tasks import fitting_arguments, offers_of
 
 #: Makes a trigger, given the time zone that the job counts in (``None``: not known).
@@ -45,12 +47,12 @@ class Changing:
         if row is None:
             raise JobNotFound(job_id)
         self.now = store.database.now()
-        self._as_of = self.now.isoformat(timespec="milliseconds")
         self.author = author
         self._context, self._job_id, self._row = context, job_id, row
         self.declaration = store.records.declarations([job_id]).get(job_id)
         self.overrides = store.records.overrides([job_id]).get(job_id, {})
         self._last_run = store.ledger.last_runs([job_id]).get(job_id)
+        self._runnable = runnable(context)
         self._beside = read_beside(store, [job_id], now=self.now).get(job_id, NOTHING_BESIDE)
         #: The exceptions as they stood before this change, to be compared with those that stand after it.
         self._exceptions_before = exceptions_list(self._beside.exceptions)
@@ -69,7 +71,7 @@ class Changing:
     def expect(self, token: str | None) -> None:
         """Raise ``StaleToken`` unless the job still has the token that somebody saw; ``None`` is not compared."""
         if token is not None and token != self.before["token"]:
-            raise StaleToken(self._job(), self._context.store.records.changes_after(self._job_id, token))
+            raise StaleToken(self.job, self._context.store.records.changes_after(self._job_id, token))
 
     def apply(self, wanted: Mapping[str, Any], *, expires_at: datetime | None = None) -> None:
         """Ask the engine, then record. ``wanted`` maps some of ``FIELDS`` to values (a trigger: its maker) or to
@@ -106,7 +108,7 @@ class Changing:
 
     def make(self, exception: TickException) -> bool:
         """Write the line of a due time ahead; ``False`` if it has one."""
-        line = exception.line(rerun_lost=reruns_lost(self.base, runnable(self._context)))
+        line = exception.line(rerun_lost=reruns_lost(self.base, self._runnable))
         if self._context.store.ledger.insert([line], at=self.now) == [None]:
             return False
         self._context.store.exceptions.add(exception)
@@ -124,7 +126,7 @@ class Changing:
 
     def settle_before(self, moment: datetime) -> None:
         """The schedule was meant until a moment that has passed: what was due before that is queued."""
-        rerun_lost = reruns_lost(self.base, runnable(self._context))
+        rerun_lost = reruns_lost(self.base, self._runnable)
         self._context.engine.settle_before(self._job_id, moment, rerun_lost=rerun_lost)
 
     def rename(self, name: str) -> None:
@@ -146,15 +148,21 @@ class Changing:
         """Keep an override though the code has changed its mind: it was seen, and is meant against that."""
         self._write(name, self.overrides[name].value, self.overrides[name].expires_at)
 
-    def finish(self, action: str, *, key: str | None = None, notes: tuple[Any, Any] | None = None) -> JobDict:
-        """Put on record what differs now, and return the job as it stands. Where nothing differs, nothing is written.
+    @property
+    def job(self) -> JobDict:
+        """The job as it stands now, and after the transaction as it stood at its end."""
+        row = DeclaredRow.of(self._row, self.declaration)
+        return job_dict(self._context, row, self.overrides, self._last_run, self._runnable, self.now, self._beside)
+
+    def finish(self, action: str, *, key: str | None = None, notes: tuple[Any, Any] | None = None) -> Changing:
+        """Put on record what differs now. Where nothing differs, nothing is written.
 
         ``notes`` are further things before and after, for changes that are none of the schedule itself.
         """
-        self._remember_token(self._stands["token"])
-        after = self._job()
+        after = self._stands
+        self._remember_token(after["token"])
         before, now = notes or ({}, {})
-        changed = self._exceptions_before_and_after(after)
+        changed = self._exceptions_before_and_after()
         if changed is not None:
             notes = before, now = {**before, **changed[0]}, {**now, **changed[1]}
         differing = [name for name in _COMPARED if self.before[name] != after[name]]
@@ -174,7 +182,7 @@ class Changing:
                     token=self.before["token"],
                 )
             )
-        return after
+        return self
 
     # -- behind them
 
@@ -192,19 +200,15 @@ class Changing:
         was, self._exceptions_before = self._exceptions_before, exceptions_list(self._beside.exceptions)
         return [each for each in was if each not in self._exceptions_before]
 
-    def _exceptions_before_and_after(self, after: JobDict) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def _exceptions_before_and_after(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Exceptions that were made, and those that were taken back or dropped; ``None`` if there are none."""
-        sides = self._exceptions_before, after["exceptions"]
+        sides = self._exceptions_before, exceptions_list(self._beside.exceptions)
         gone, made = ([each for each in one if each not in other] for one, other in (sides, sides[::-1]))
         return ({"exceptions": gone}, {"exceptions": made}) if gone or made else None
 
     def _standing(self) -> JobDict:
         row = DeclaredRow.of(self._row, self.declaration)
-        return standing_of(self._context, row, self.overrides, self._last_run, self._as_of, self._beside).job
-
-    def _job(self) -> JobDict:
-        row, manifest = DeclaredRow.of(self._row, self.declaration), runnable(self._context)
-        return job_dict(self._context, row, self.overrides, self._last_run, manifest, self._as_of, self._beside)
+        return standing_of(self._context, row, self.overrides, self._last_run, self.now, self._beside).job
 
     def _remember_token(self, token: str) -> None:
         """The row is as Gnomon has written it, or has put on record that others did."""
@@ -228,7 +232,7 @@ class Changing:
             raise InvalidInput(
                 "kwargs", None if value is DEFAULT else value, "only a job that was added for a task has arguments here"
             )
-        offers = offers_of(runnable(self._context), self.before["task"])
+        offers = offers_of(self._runnable, self.before["task"])
         return fitting_arguments(offers, self.base["kwargs"] if value is DEFAULT else value)
 
     def _declared_trigger(self) -> BaseTrigger:

@@ -12,7 +12,8 @@ from gnomon.errors import InvalidTrigger
 from gnomon.operations.beside import NOTHING_BESIDE, read_beside
 from gnomon.operations.ports import Context
 from gnomon.operations.preview import look_ahead
-from gnomon.operations.read import JobDict, read_job
+from gnomon.operations.read import read_job
+from gnomon.operations.standing import JobDict
 
 #: More jobs at the same second than this are not counted.
 MOST_COUNTED = 1000

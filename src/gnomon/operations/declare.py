@@ -17,7 +17,7 @@ from gnomon.domain.triggers import describe
 from gnomon.errors import ChangeRefused, InvalidTrigger, RowRefused, shown
 from gnomon.operations.changing import Changing
 from gnomon.operations.ports import Context
-from gnomon.operations.read import current_token
+from gnomon.operations.standing import current_token
 
 logger = logging.getLogger("gnomon.operations")
 

@@ -14,7 +14,7 @@ from gnomon.errors import ChangeRefused, GnomonError, InvalidInput, JobNotFound,
 from gnomon.operations.change import carry_out
 from gnomon.operations.changing import Changing
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict
+from gnomon.operations.standing import JobDict
 
 logger = logging.getLogger("gnomon.operations")
 
@@ -29,13 +29,13 @@ def revert(
     """
     _check(fields)
 
-    def work(key: str) -> JobDict:
+    def work(key: str) -> Changing:
         changing = Changing(context, job_id, author)
         changing.expect(if_token)
         changing.apply(dict.fromkeys(_named(changing.overrides, fields), DEFAULT))
         return changing.finish("revert", key=key)
 
-    return carry_out(context, job_id, author, work)
+    return carry_out(context, job_id, author, work).job
 
 
 def adopt_default(context: Context, job_id: str, author: Author, *, if_token: str | None = None) -> JobDict:
@@ -44,13 +44,13 @@ def adopt_default(context: Context, job_id: str, author: Author, *, if_token: st
     Raises as ``change_job`` does, and ``ChangeRefused`` where no default has moved.
     """
 
-    def work(key: str) -> JobDict:
+    def work(key: str) -> Changing:
         changing = Changing(context, job_id, author)
         changing.expect(if_token)
         changing.apply(dict.fromkeys(_moved(changing, job_id), DEFAULT))
         return changing.finish("adopt", key=key)
 
-    return carry_out(context, job_id, author, work)
+    return carry_out(context, job_id, author, work).job
 
 
 def keep_override(context: Context, job_id: str, author: Author, *, if_token: str | None = None) -> JobDict:
@@ -60,7 +60,7 @@ def keep_override(context: Context, job_id: str, author: Author, *, if_token: st
     Raises as ``change_job`` does, and ``ChangeRefused`` where no default has moved.
     """
 
-    def work(key: str) -> JobDict:
+    def work(key: str) -> Changing:
         changing = Changing(context, job_id, author)
         changing.expect(if_token)
         moved = _moved(changing, job_id)
@@ -70,7 +70,7 @@ def keep_override(context: Context, job_id: str, author: Author, *, if_token: st
         now = {name: changing.overrides[name].base for name in moved}
         return changing.finish("keep", key=key, notes=({"default": seen}, {"default": now}))
 
-    return carry_out(context, job_id, author, work)
+    return carry_out(context, job_id, author, work).job
 
 
 def expire(context: Context, *, exclude: Collection[str] = ()) -> dict[str, str]:
@@ -91,7 +91,7 @@ def expire(context: Context, *, exclude: Collection[str] = ()) -> dict[str, str]
 def _expire(context: Context, job_id: str) -> None:
     author = Author("gnomon", Origin.EXPIRY)
 
-    def work(key: str) -> JobDict:
+    def work(key: str) -> Changing:
         changing = Changing(context, job_id, author)
         over = {
             name: override

@@ -15,7 +15,8 @@ from gnomon.domain.triggers import HORIZON
 from gnomon.errors import ChangeRefused, InvalidInput, JobNotFound
 from gnomon.operations.beside import NOTHING_BESIDE, read_beside
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict, read_job
+from gnomon.operations.read import read_job
+from gnomon.operations.standing import JobDict
 
 #: How many of a job's next due times can be named.
 MOST_AHEAD = 1000

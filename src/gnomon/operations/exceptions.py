@@ -26,7 +26,7 @@ from gnomon.operations.due_times import (
     next_due_times,
 )
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict
+from gnomon.operations.standing import JobDict
 
 
 def skip_next(
@@ -38,7 +38,7 @@ def skip_next(
     """
     _check("at", at)
 
-    def work(key: str) -> JobDict:
+    def work(key: str) -> Changing:
         changing = Changing(context, job_id, author)
         changing.expect(if_token)
         due = _chosen(changing, _ahead(changing), at)
@@ -48,7 +48,7 @@ def skip_next(
         _make(changing, due, Action.SKIP, None)
         return changing.finish("skip", key=key)
 
-    return carry_out(context, job_id, author, work)
+    return carry_out(context, job_id, author, work).job
 
 
 def move_next(
@@ -68,7 +68,7 @@ def move_next(
     _check("at", at)
     _check("to", to)
 
-    def work(key: str) -> JobDict:
+    def work(key: str) -> Changing:
         changing = Changing(context, job_id, author)
         changing.expect(if_token)
         ahead = _ahead(changing)
@@ -80,7 +80,7 @@ def move_next(
         _make(changing, due, Action.MOVE, to.astimezone(UTC))
         return changing.finish("move", key=key)
 
-    return carry_out(context, job_id, author, work)
+    return carry_out(context, job_id, author, work).job
 
 
 def clear_exception(
@@ -92,7 +92,7 @@ def clear_exception(
     """
     _check("at", at)
 
-    def work(key: str) -> JobDict:
+    def work(key: str) -> Changing:
         changing = Changing(context, job_id, author)
         changing.expect(if_token)
         for exception in changing.exceptions:
@@ -103,7 +103,7 @@ def clear_exception(
             f"{listed([each.scheduled_at for each in changing.exceptions])}; one whose time has come has happened"
         )
 
-    return carry_out(context, job_id, author, work)
+    return carry_out(context, job_id, author, work).job
 
 
 def restore(changing: Changing, exceptions: Sequence[TickException]) -> None:

@@ -11,7 +11,7 @@ from gnomon.domain.crontab_file import CrontabJob
 from gnomon.domain.declaration import Declaration
 from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
-from gnomon.operations.read import current_token
+from gnomon.operations.standing import current_token
 
 EXECUTOR = "command"
 

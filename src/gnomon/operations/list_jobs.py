@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from gnomon.domain.schedule import DeclaredRow
 from gnomon.errors import InvalidInput
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict, may_match, read_rows
+from gnomon.operations.read import read_rows
+from gnomon.operations.standing import JobDict, may_match
 
 MOST = 1000
 STATES = ("active", "paused", "finished", "orphaned", "quarantined")

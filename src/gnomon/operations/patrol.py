@@ -20,7 +20,9 @@ from gnomon.domain.override import Override, declared_value, is_moved
 from gnomon.domain.schedule import DeclaredRow
 from gnomon.errors import GnomonError, RowRefused
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict, Runnable, read_rows, runnable
+from gnomon.operations.read import read_rows
+from gnomon.operations.runnable import Runnable, runnable
+from gnomon.operations.standing import JobDict
 
 logger = logging.getLogger("gnomon.operations")
 

@@ -25,7 +25,8 @@ from gnomon.domain.triggers.kinds import zone_of
 from gnomon.errors import CalendarNotFound
 from gnomon.operations.beside import NOTHING_BESIDE, read_beside
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict, read_job
+from gnomon.operations.read import read_job
+from gnomon.operations.standing import JobDict
 
 MONTH = timedelta(days=30)
 AT_ONCE = timedelta(minutes=1)

@@ -8,7 +8,7 @@ from typing import Any
 from gnomon.domain.node import Node
 from gnomon.domain.run import RunState
 from gnomon.operations.ports import Context
-from gnomon.operations.read import iso
+from gnomon.operations.run_dicts import iso
 
 
 def read_nodes(context: Context, *, limit: int = 100) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from gnomon.domain.change import Change
 from gnomon.domain.run import Attempt
 from gnomon.errors import RunNotFound
 from gnomon.operations.ports import Context
-from gnomon.operations.read import iso, run_dict
+from gnomon.operations.run_dicts import iso, run_dict
 
 _PIECES_A_PAGE = 100
 

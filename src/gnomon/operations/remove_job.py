@@ -19,7 +19,9 @@ from gnomon.errors import ChangeRefused, InvalidTrigger, JobExists, JobNotFound,
 from gnomon.operations.add_job import LOGGED
 from gnomon.operations.change import carry_out_alone
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict, current_token, read_job, runnable
+from gnomon.operations.read import read_job
+from gnomon.operations.runnable import runnable
+from gnomon.operations.standing import JobDict, current_token
 
 _LARGEST = 4 * 1024 * 1024
 #: For people, beside what brings the job back.

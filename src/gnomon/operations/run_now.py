@@ -11,7 +11,9 @@ from gnomon.domain.steering import check_key
 from gnomon.errors import ChangeRefused, JobNotFound, StoreUnavailable
 from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
-from gnomon.operations.read import MISFIT, NO_CODE, JobDict, read_job, reruns_lost, runnable
+from gnomon.operations.read import MISFIT, NO_CODE, read_job
+from gnomon.operations.runnable import reruns_lost, runnable
+from gnomon.operations.standing import JobDict
 
 #: For so long, a request that is repeated with its key is known as the same.
 KEY_KEPT = timedelta(days=1)

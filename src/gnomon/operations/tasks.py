@@ -10,7 +10,7 @@ from gnomon.domain.arguments import check_arguments as checked
 from gnomon.domain.task import TaskOffer
 from gnomon.errors import ChangeRefused, InvalidInput, TaskNotFound
 from gnomon.operations.ports import Context
-from gnomon.operations.read import Runnable, runnable
+from gnomon.operations.runnable import Runnable, runnable
 
 
 def list_tasks(context: Context) -> list[dict[str, Any]]:

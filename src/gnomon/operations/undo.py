@@ -14,8 +14,8 @@ from gnomon.operations.change import carry_out
 from gnomon.operations.changing import Changing
 from gnomon.operations.exceptions import restore
 from gnomon.operations.ports import Context
-from gnomon.operations.read import JobDict
 from gnomon.operations.remove_job import remove_job, restore_job
+from gnomon.operations.standing import JobDict
 
 #: Undoing one of these removes the job.
 ADDITIONS = frozenset({"add", "import"})
@@ -46,7 +46,7 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
     if change.action == "remove":
         return restore_job(context, change, author)
 
-    def work(key: str) -> JobDict:
+    def work(key: str) -> Changing:
         changing = Changing(context, change.job_id, author)
         changing.expect(if_token)
         _refuse_if_changed_since(context, change, changing.before)
@@ -56,7 +56,7 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
         _undo_exceptions(change, changing, is_all=not wanted)
         return changing.finish("undo", key=key, notes=({"undone": change.id}, {"undone": change.id}))
 
-    return carry_out(context, change.job_id, author, work)
+    return carry_out(context, change.job_id, author, work).job
 
 
 def _wanted(change: Change) -> dict[str, Any]:

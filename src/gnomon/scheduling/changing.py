@@ -37,7 +37,9 @@ class Changing(Core):
         """Give a job another trigger. ``False`` if that was refused or failed: then nothing has changed, for no
         reader, and the log says why. ``change_job`` does the same and raises instead."""
         try:
-            self.change_job(job_id, trigger=trigger, trigger_args=with_expression(expression, trigger_args))
+            self.open()
+            made = self._making(trigger, with_expression(expression, trigger_args))
+            change.change_job(self._context, job_id, change.Patch(fields={"trigger": made}), Author())
         except Exception as error:
             logger.warning("the schedule of job %r was not changed: %s", job_id, escaped(error))
             return False
@@ -66,14 +68,14 @@ class Changing(Core):
         ``StoreError``; then nothing has changed.
         """
         self.open()
+        if trigger_args and trigger in (None, DEFAULT):
+            raise InvalidInput("trigger", None, "trigger_args need a trigger: name its kind")
         if trigger is DEFAULT:
             fields["trigger"] = DEFAULT
         elif trigger is not None:
             fields["trigger"] = self._making(trigger, trigger_args or {})
-        if trigger_args and trigger in (None, DEFAULT):
-            raise InvalidInput("trigger", None, "trigger_args need a trigger: name its kind")
         patch = change.Patch(fields=fields, expires_at=expires_at, if_token=if_token)
-        return change.change_job(self._context, job_id, patch, author or Author())
+        return change.change_job(self._context, job_id, patch, author or Author()).job
 
     def pause_job(self, job_id: str, *, if_token: str | None = None, author: Author | None = None) -> bool:
         """Do not fire a job until it is resumed. Raises ``JobNotFound``, ``StaleToken``."""

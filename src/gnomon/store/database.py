@@ -232,6 +232,7 @@ class Database:
         except self._driver_error as error:
             if self._is_cut(connection, error):
                 raise CommitUncertain(f"the connection was cut while committing: {_first_line(error)}") from error
+            self._roll_back(connection)
             raise
 
     @contextmanager

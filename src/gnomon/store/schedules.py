@@ -145,9 +145,16 @@ class Schedules:
         )
         with self._database.read() as session:
             rows = list(map(_declared_row, session.execute(statement)))
-        # Sorted here: the database would move the bytes of each row about for it.
-        timed = sorted([row for row in rows if _is_time(row[1])], key=itemgetter(1, 0))
-        return timed + sorted([row for row in rows if not _is_time(row[1])], key=lambda row: (row[1] is None, row[0]))
+        # Sorted here: the database would move the bytes of each row about for it. By one column after the other, which
+        # is several times as fast as by pairs.
+        rows.sort(key=itemgetter(0))
+        timed: list[DeclaredRow] = []
+        others: list[DeclaredRow] = []
+        for row in rows:
+            (timed if _is_time(row[1]) else others).append(row)
+        timed.sort(key=itemgetter(1))
+        others.sort(key=lambda row: row[1] is None)
+        return timed + others
 
     def page_by_time(
         self, start: tuple[float, str] | None, *, limit: int, backwards: bool = False

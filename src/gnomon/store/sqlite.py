@@ -37,7 +37,12 @@ INSERTED_RUN_COLUMNS = (
 def make_engine(url: URL, lock_timeout: float) -> Engine:
     """An engine whose connections are in WAL mode and survive a loss of power (``synchronous=FULL``)."""
     engine = create_engine(
-        url, connect_args={"timeout": lock_timeout}, pool_size=5, max_overflow=60, pool_use_lifo=True
+        url,
+        connect_args={"timeout": lock_timeout},
+        pool_size=5,
+        max_overflow=60,
+        pool_use_lifo=True,
+        pool_reset_on_return=None,  # whoever begins a transaction ends it
     )
 
     def configure(connection: Any, _record: object) -> None:

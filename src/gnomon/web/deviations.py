@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gnomon.domain.triggers import words_for
 from gnomon.operations.audit import arguments_in_words
-from gnomon.operations.read import words_for
 from gnomon.web.words import counted
 
 _SOON = timedelta(hours=24)

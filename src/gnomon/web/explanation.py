@@ -10,8 +10,9 @@ from typing import Any
 from gnomon.domain.change import Change
 from gnomon.domain.override import FIELDS, declared_value, is_same
 from gnomon.domain.spans import duration
+from gnomon.domain.triggers import words_for
 from gnomon.operations.audit import arguments_in_words
-from gnomon.operations.read import MISFIT, NO_CODE, words_for
+from gnomon.operations.read import MISFIT, NO_CODE
 from gnomon.web.words import counted
 
 #: What each field is called, and what it is for.

@@ -12,8 +12,8 @@ from fastapi.responses import Response
 from gnomon.api.needs import needs
 from gnomon.domain.change import Author
 from gnomon.domain.principal import Principal, Role
+from gnomon.domain.triggers import words_for
 from gnomon.errors import GnomonError, InvalidInput, JobNotFound
-from gnomon.operations.read import words_for
 from gnomon.scheduler import Scheduler
 from gnomon.web.asked import Form, Sent, on_this_server
 from gnomon.web.notices import Notice

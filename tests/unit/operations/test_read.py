@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.domain.schedule import Schedule, StoredJob
 from gnomon.domain.triggers import build
-from gnomon.operations.read import is_enabled, is_finished
+from gnomon.operations.standing import is_enabled, is_finished
 
 ONE = datetime(2026, 3, 2, 13, tzinfo=UTC)
 ONCE = build("date", {"run_date": ONE.isoformat()}, timezone="UTC")

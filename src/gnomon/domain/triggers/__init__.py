@@ -13,7 +13,7 @@ from gnomon.domain.triggers.calculation import (
 )
 from gnomon.domain.triggers.crontab import CrontabTrigger
 from gnomon.domain.triggers.kind import FieldType, TriggerDescription, TriggerField, TriggerKind
-from gnomon.domain.triggers.kinds import KINDS, build, describe, jitter_of
+from gnomon.domain.triggers.kinds import KINDS, build, describe, jitter_of, words_for
 from gnomon.domain.triggers.zones import zone, zone_name
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "next_fire",
     "next_fire_from",
     "upcoming",
+    "words_for",
     "zone",
     "zone_name",
 ]

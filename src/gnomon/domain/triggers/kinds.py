@@ -60,6 +60,15 @@ def describe(trigger: BaseTrigger) -> TriggerDescription:
     return _describe(trigger, _DEEPEST)
 
 
+def words_for(kind: str, args: Mapping[str, object]) -> str:
+    """A trigger that is given by kind and arguments, in words."""
+    try:
+        # The arguments of a stored declaration name their zone.
+        return describe(build(kind, args, timezone="UTC")).words
+    except InvalidTrigger:
+        return str(args.get("repr", kind))
+
+
 def jitter_of(trigger: BaseTrigger) -> int:
     """By how many seconds at most a run starts later than its nominal time; 0 for none."""
     jitter = getattr(trigger, "jitter", None)
