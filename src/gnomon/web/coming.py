@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 
 from gnomon.domain.agenda import agenda
-from gnomon.domain.triggers import KINDS, BaseTrigger, build, next_fire
+from gnomon.domain.calendar import Calendar
+from gnomon.domain.triggers import KINDS, BaseTrigger, build, next_fire, zone
 from gnomon.errors import InvalidTrigger
 
 SPAN, STEP = timedelta(hours=24), timedelta(minutes=15)
@@ -26,9 +27,9 @@ def beginning(moment: datetime) -> datetime:
     return moment - timedelta(minutes=moment.minute % 15, seconds=moment.second, microseconds=moment.microsecond)
 
 
-def fires_of(job: Mapping[str, Any], now: datetime) -> Fires:
-    """When a job fires from ``now`` on; nothing if it does not."""
-    if job["next_run_time"] is None or job["state"] != "active":
+def fires_of(job: Mapping[str, Any], now: datetime, calendar: Calendar | None = None) -> Fires:
+    """When runs of a job start from ``now`` on; nothing if none do. ``calendar`` is the one that it names."""
+    if job["next_run_time"] is None or job["state"] != "active" or (job["problem"] and job["next_start"] is None):
         return ()
     now = now.astimezone(UTC)
     start, end = beginning(now), now + SPAN
@@ -42,6 +43,8 @@ def fires_of(job: Mapping[str, Any], now: datetime) -> Fires:
         fires = ((step, seconds), *(fire for fire in _by_the_clock(kind, args, start) if fire[0] > step))
     else:
         fires = _from(kind, args, first, start)
+    if calendar is not None:
+        fires = _left_in(fires, calendar, _zone(job["timezone"]), start)
     if job["exceptions"]:
         fires = _with_exceptions(fires, job["exceptions"], kind, args, start)
     return tuple(fire for fire in fires if fire[1] < last)
@@ -69,6 +72,15 @@ def _from(kind: str | None, args: str, first: datetime, start: datetime) -> Fire
     return _thinned(trigger, first, start)
 
 
+def _left_in(fires: Fires, calendar: Calendar, zone: tzinfo, start: datetime) -> Fires:
+    """Without the dates that a calendar leaves out. No quarter of an hour belongs to two dates."""
+    return tuple(
+        fire
+        for fire in fires
+        if calendar.reason((start + timedelta(seconds=fire[1])).astimezone(zone).date()) is None
+    )
+
+
 def _with_exceptions(
     fires: Fires, exceptions: Sequence[Mapping[str, Any]], kind: str | None, args: str, start: datetime
 ) -> Fires:
@@ -89,6 +101,13 @@ def _with_exceptions(
             step, seconds = _place(datetime.fromisoformat(exception["to"]), start)
             found[step] = min(seconds, found.get(step, seconds))
     return tuple(sorted(fire for fire in found.items() if fire[0] >= 0))
+
+
+def _zone(name: str | None) -> tzinfo:
+    try:
+        return zone(name)
+    except InvalidTrigger:  # one that only code can make
+        return UTC
 
 
 def _place(moment: datetime, start: datetime) -> tuple[int, float]:

@@ -57,6 +57,7 @@ def router(pages: Pages) -> APIRouter:
         nodes, wrong = ledger.nodes(scheduler), ledger.trouble(scheduler, now, shown=_MOST_LISTED)
         differing = deviations(found.jobs, now)
         counts = _counts(differing, found.looked_through)
+        calendars = scheduler.store.calendars.of_jobs([job["id"] for job in jobs if job["calendar"]])
         overdue = [job for job in jobs if datetime.fromisoformat(job["next_run_time"]) < now - _OVERDUE]
         return pages.answer(
             request,
@@ -68,7 +69,7 @@ def router(pages: Pages) -> APIRouter:
             looked_through=found.looked_through,
             next_jobs=_starting(jobs),
             overdue=overdue[:_MOST_LISTED],
-            timeline=timeline(jobs, now, pages.reader_zone(request)),
+            timeline=timeline(jobs, now, pages.reader_zone(request), calendars),
             active=ledger.active(scheduler),
             trouble=wrong[:_MOST_LISTED],
             trouble_count=len(wrong),

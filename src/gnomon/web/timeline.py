@@ -11,8 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from types import MappingProxyType
 from typing import Any
 
+from gnomon.domain.calendar import JobCalendar
 from gnomon.web.coming import SPAN, STEP, Fires, beginning, fires_of
 
 #: Pixels of the row at the top.
@@ -87,11 +89,22 @@ class _Job:
     fires: Fires
 
 
-def timeline(jobs: Sequence[Mapping[str, Any]], now: datetime, zone: tzinfo) -> Timeline:
-    """The timeline of jobs from ``now`` on, told in ``zone``. Those that do not fire within it have no lane."""
+def timeline(
+    jobs: Sequence[Mapping[str, Any]],
+    now: datetime,
+    zone: tzinfo,
+    calendars: Mapping[str, JobCalendar] = MappingProxyType({}),
+) -> Timeline:
+    """The timeline of jobs from ``now`` on, told in ``zone``. Those that do not fire within it have no lane.
+    ``calendars`` are those that jobs name, by the ids of the jobs."""
     now = now.astimezone(UTC)
     past = (now - beginning(now)).total_seconds()
-    found = [_Job(job, fires) for job in jobs if (fires := fires_of(job, now))]
+    found = []
+    for job in jobs:
+        named = calendars.get(job["id"])
+        fires = fires_of(job, now, None if named is None else named.calendar)
+        if fires:
+            found.append(_Job(job, fires))
     lanes, more = _lanes(found, past)
     counts = Counter(step for each in found for step, _ in each.fires)
     highest = max(counts.values(), default=1)

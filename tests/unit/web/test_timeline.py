@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gnomon.domain.calendar import Calendar, JobCalendar
 from gnomon.domain.triggers import build, describe, next_fire
 from gnomon.web.timeline import Timeline, timeline
 
@@ -24,13 +25,18 @@ def job(job_id: str, kind: str, exceptions: Sequence[Mapping[str, Any]] = (), **
         "trigger": described.kind,
         "trigger_args": described.args,
         "schedule": described.words,
+        "timezone": described.timezone,
         "exceptions": exceptions,
         "next_run_time": None if fire is None else fire.isoformat(),
+        "next_start": None if fire is None else fire.isoformat(),
+        "problem": None,
     }
 
 
-def drawn(*jobs: dict[str, Any], zone: str = "UTC") -> Timeline:
-    return timeline(jobs, NOW, ZoneInfo(zone))
+def drawn(*jobs: dict[str, Any], zone: str = "UTC", without: Sequence[date] = ()) -> Timeline:
+    """``without``: what the calendar of all of them leaves out."""
+    calendar = JobCalendar("holidays", Calendar("holidays", dict.fromkeys(without, "")))
+    return timeline(jobs, NOW, ZoneInfo(zone), {each["id"]: calendar for each in jobs} if without else {})
 
 
 def test_a_job_of_once_a_day_has_one_mark_at_its_minute() -> None:
@@ -118,3 +124,30 @@ def test_the_scale_is_the_readers() -> None:
     assert len(hours) == 24
     assert hours[0].label == "04:30"
     assert "Tue" in {hour.label for hour in drawn(job("a", "cron", hour=1), zone="UTC").hours}
+
+
+def test_dates_that_a_calendar_leaves_out_are_empty() -> None:
+    daily, often = job("daily", "cron", hour=10, minute=10), job("often", "interval", minutes=5)
+    assert len(drawn(daily, often).lanes) == 2
+    (lane,) = drawn(daily, often, without=[date(2026, 3, 3)]).lanes
+    (mark,) = lane.marks
+    assert lane.job_id == "often"
+    assert abs(mark.left + mark.width - (1 + 50 / 60) / 24 * 100) < 0.1  # until midnight
+
+
+def test_a_calendar_counts_dates_in_the_zone_of_the_job() -> None:
+    kiritimati = job("kiritimati", "cron", hour=13, minute=0, timezone="Pacific/Kiritimati")  # 23:00 of the day before
+    assert drawn(kiritimati, without=[date(2026, 3, 3)]).lanes == ()
+    assert len(drawn(kiritimati, without=[date(2026, 3, 2)]).lanes) == 1
+
+
+def test_a_run_that_was_moved_from_a_date_that_is_left_out_is_drawn_where_it_starts() -> None:
+    due = datetime(2026, 3, 3, 10, tzinfo=UTC)
+    moved = {"scheduled_at": due.isoformat(), "to": (due + timedelta(hours=2)).isoformat()}
+    (lane,) = drawn(job("daily", "cron", [moved], hour=10), without=[date(2026, 3, 3)]).lanes
+    assert [mark.left for mark in lane.marks] == [round((13 + 50 / 60) / 24 * 100, 2)]
+
+
+def test_a_job_that_is_held_has_no_lane() -> None:
+    held = job("held", "cron", hour=10)
+    assert drawn(held | {"problem": "its calendar does not exist", "next_start": None}).lanes == ()
