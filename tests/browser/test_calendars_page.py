@@ -173,3 +173,38 @@ def test_a_viewer_looks_and_has_no_buttons(office: Site, browse: Browse) -> None
     for path in ("/calendars/-new", "/calendars/office/remove"):
         page.goto(office.address + path)
         expect(page.locator("main form")).to_have_count(0)
+
+
+def test_what_was_done_to_a_calendar_is_undone(office: Site, browse: Browse, script: bool) -> None:
+    office.scheduler.set_calendar("office", dates=["2051-01-02"], author=MIA)
+    page = browse("/changes", script=script)
+    row = page.locator(".story > li").first
+    expect(row).to_contain_text("mia set")
+    row.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Undone:").first).to_be_visible()
+    assert list(office.scheduler.get_calendar("office")["dates"]) == list(DATES)
+
+
+def test_undoing_the_first_line_of_a_calendar_removes_it_and_is_asked_first(
+    office: Site, browse: Browse, script: bool
+) -> None:
+    office.scheduler.change_job("nightly", calendar=None)
+    page = browse("/changes?job=calendar/office", script=script)
+    page.get_by_role("link", name="Undo").click()
+    expect(page.get_by_text("removes the calendar again")).to_be_visible()
+    if script:
+        check_barriers(page)
+    page.get_by_role("button", name="Remove the calendar again").click()
+    expect(page.get_by_text("Undone:").first).to_be_visible()
+    assert office.scheduler.get_calendars() == []
+
+
+def test_a_calendar_that_was_just_saved_can_be_had_back(office: Site, browse: Browse, script: bool) -> None:
+    page = browse("/calendars/office", script=script)
+    page.get_by_label("Further dates").fill("2052-02-02")
+    page.get_by_role("button", name="Save").click()
+    notice = page.locator("[data-notice]")
+    expect(notice).to_contain_text("Saved the calendar office")
+    notice.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Undone:")).to_be_visible()
+    assert list(office.scheduler.get_calendar("office")["dates"]) == list(DATES)

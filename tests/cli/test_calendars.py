@@ -135,6 +135,29 @@ def test_what_is_wrong_is_said_with_its_exit_code(
     assert (result.code, result.err.startswith(f"gnomon: {said}")) == (code, True), result.err
 
 
+def test_what_was_done_to_a_calendar_can_be_undone(gnomon: Gnomon, store: str) -> None:
+    def done(*command: str) -> str:
+        found = gnomon(*command, "--yes", "--store", store)
+        assert found.code == 0, found.err
+        return found.out
+
+    def newest() -> str:
+        return str(gnomon("changes", "calendar/closed", "--json", "--store", store).json[0]["id"])
+
+    done("calendar", "set", "closed", "--dates", "2099-12-30")
+    made = newest()
+    done("calendar", "set", "closed", "--dates", "2099-12-31")
+    assert "✓ calendar closed is as before" in done("undo", newest())
+    assert list(gnomon("calendars", "--json", "--store", store).json[0]["dates"]) == ["2099-12-30"]
+    asked = gnomon("undo", made, "--store", store)
+    assert asked.code == 2
+    assert "--yes" in asked.err
+    assert "✓ calendar closed removed" in done("undo", made)
+    assert "✓ calendar closed is as before" in done("undo", newest())
+    found = gnomon("undo", newest(), "--yes", "--json", "--store", store).json
+    assert (found["name"], list(found["dates"])) == ("closed", ["2099-12-30"])
+
+
 def test_a_store_without_calendars_says_how_to_make_one(gnomon: Gnomon, store: str) -> None:
     result = gnomon("calendars", "--store", store)
     assert result.code == 0

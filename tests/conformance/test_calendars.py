@@ -313,8 +313,72 @@ def test_each_change_of_a_calendar_is_a_line_of_the_audit_log_with_the_jobs_it_a
     assert change.before == {"calendar": {"dates": {TUESDAY: "counting", WEDNESDAY: ""}}}
     assert change.after == {"calendar": {"dates": {WEDNESDAY: ""}}, "jobs": ["job"]}
     assert (change.author.actor, change.author.reason) == ("mia", "as agreed")
-    with pytest.raises(ChangeRefused, match="one of a calendar"):
+
+
+class TestUndo:
+    def test_a_calendar_that_was_set_is_as_before(self, nightly: Scheduler) -> None:
+        before = nightly.get_calendar("inventory")
+        nightly.set_calendar("inventory", dates=["2050-05-05"])
+        (change, _) = nightly.changes("calendar/inventory")
+        stands = nightly.undo_change(change.id or 0, author=Author("mia", Origin.CLI, "wrong year"))
+        assert stands == nightly.get_calendar("inventory")
+        assert (stands["dates"], stands["token"]) == (before["dates"], before["token"])
+        (undone, *_) = nightly.changes("calendar/inventory")
+        assert (undone.action, undone.author.actor, undone.author.reason) == ("undo", "mia", "wrong year")
+        assert (undone.before["calendar"], undone.after["calendar"]) == (
+            change.after["calendar"],
+            change.before["calendar"],
+        )
+        assert undone.after["undone"] == change.id
+        nightly.undo_change(undone.id or 0)  # and back
+        assert list(nightly.get_calendar("inventory")["dates"]) == ["2050-05-05"]
+
+    def test_a_calendar_that_was_removed_is_there_again(self, nightly: Scheduler, engine: ManualEngine) -> None:
+        nightly.remove_calendar("inventory", force=True)
+        assert nightly.get_job("job")["problem"] is not None
+        (change, _) = nightly.changes("calendar/inventory")
         nightly.undo_change(change.id or 0)
+        assert sorted(nightly.get_calendar("inventory")["dates"]) == [TUESDAY, WEDNESDAY]
+        assert nightly.get_job("job")["problem"] is None
+
+    def test_a_calendar_that_was_made_is_removed_unless_jobs_name_it(self, nightly: Scheduler) -> None:
+        nightly.set_calendar("new", dates=[WEDNESDAY])
+        (made,) = nightly.changes("calendar/new")
+        nightly.change_job("job", calendar="new")
+        with pytest.raises(ChangeRefused, match="named by job job"):
+            nightly.undo_change(made.id or 0)
+        nightly.change_job("job", calendar=None)
+        assert nightly.undo_change(made.id or 0)["name"] == "new"
+        with pytest.raises(CalendarNotFound):
+            nightly.get_calendar("new")
+
+    def test_what_somebody_did_since_is_not_undone_with_it(self, nightly: Scheduler) -> None:
+        nightly.set_calendar("inventory", dates=[WEDNESDAY])
+        (change, *_) = nightly.changes("calendar/inventory")
+        nightly.set_calendar("inventory", dates=[TUESDAY], author=Author("bob"))
+        (later, *_) = nightly.changes("calendar/inventory")
+        with pytest.raises(ChangeRefused, match=f"changed since by change {later.id} of bob"):
+            nightly.undo_change(change.id or 0)
+        nightly.remove_calendar("inventory", force=True)
+        with pytest.raises(ChangeRefused, match="changed since"):
+            nightly.undo_change(later.id or 0)
+        assert [each.action for each in nightly.changes("calendar/inventory")][:2] == ["remove calendar", "calendar"]
+
+    def test_it_obeys_the_token(self, nightly: Scheduler) -> None:
+        nightly.set_calendar("inventory", dates=[WEDNESDAY])
+        (change, *_) = nightly.changes("calendar/inventory")
+        with pytest.raises(StaleCalendar):
+            nightly.undo_change(change.id or 0, if_token="x")
+        nightly.undo_change(change.id or 0, if_token=nightly.get_calendar("inventory")["token"])
+
+    def test_further_years_are_nothing_to_undo(self, nightly: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(calendars, "_YEARS_AHEAD", 0)
+        nightly.set_calendar("inventory", country="DE")
+        monkeypatch.undo()
+        assert calendars.extend(nightly._context) == ["inventory"]
+        (extended, *_) = nightly.changes("calendar/inventory")
+        with pytest.raises(ChangeRefused, match="nothing that could be undone"):
+            nightly.undo_change(extended.id or 0)
 
 
 class TestTokens:

@@ -428,8 +428,6 @@ class TestCalendars:
         assert [each["action"] for each in changes] == ["remove calendar", "calendar", "calendar"]
         words = [change_in_words(each) for each in scheduler.changes()]
         assert words == ["removed, 2 dates", "1 date → 2 dates", "1 date"]
-        answer = client.post(f"/api/scheduler/changes/{changes[0]['id']}/undo", headers=ANY)
-        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/change-refused")
 
     def test_one_is_set_and_removed_only_as_it_was_seen(self, scheduler: Scheduler, client: TestClient) -> None:
         seen = client.get(self.CLOSED)
@@ -471,6 +469,24 @@ class TestCalendars:
     def test_what_is_no_condition_is_refused(self, client: TestClient, headers: dict[str, str]) -> None:
         answer = client.put(self.CLOSED, json={"dates": [NEXT_DUE[:10]]}, headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-request")
+
+    def test_a_change_of_one_is_undone_if_it_is_as_it_was_seen(self, client: TestClient) -> None:
+        seen = client.get(self.CLOSED)
+        changed = client.put(self.CLOSED, json={"dates": ["2050-05-05"]}, headers={"If-Match": seen.headers["etag"]})
+        (change, *_) = client.get("/api/scheduler/changes", params={"job": "calendar/closed"}).json()["changes"]
+        path = f"/api/scheduler/changes/{change['id']}/undo"
+        assert client.post(path).status_code == 428
+        assert client.post(path, headers={"If-Match": seen.headers["etag"]}).status_code == 412
+        undone = client.post(path, headers={"If-Match": changed.headers["etag"]}, json={"reason": "wrong year"})
+        assert (undone.status_code, undone.json()["dates"]) == (200, seen.json()["dates"])
+        assert undone.headers["etag"] == seen.headers["etag"]
+        assert client.post(path, headers=ANY).status_code == 409
+
+    def test_one_that_was_removed_is_there_again(self, client: TestClient) -> None:
+        seen = client.get(self.CLOSED).json()
+        client.delete(self.CLOSED, headers=ANY)
+        (change, *_) = client.get("/api/scheduler/changes", params={"job": "calendar/closed"}).json()["changes"]
+        assert client.post(f"/api/scheduler/changes/{change['id']}/undo").json()["dates"] == seen["dates"]
 
     def test_a_preview_says_what_is_left_out(self, client: TestClient) -> None:
         found = client.post(f"{JOB}/preview", json={"calendar": "closed"}).json()

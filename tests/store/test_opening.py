@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, event, make_url, text
@@ -241,3 +244,42 @@ class TestTrouble:
         assert scheduler.get_job("job")["trigger_args"] == done[-1]["trigger_args"]
         assert scheduler.changes(limit=1)[0].after["trigger_args"] == done[-1]["trigger_args"]
         scheduler.close()
+
+
+def test_a_new_file_that_somebody_else_is_just_writing_is_waited_for(tmp_path: Path) -> None:
+    """To change its journal, SQLite itself waits for nobody."""
+    file = tmp_path / "jobs.db"
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE other (x)")
+        other.execute("BEGIN IMMEDIATE")
+        soon = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+        soon.start()
+        store = Store(f"sqlite:///{file}")
+        store.open()
+        store.close()
+        soon.join()
+
+
+def test_a_file_that_stays_locked_is_given_up_in_time(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE other (x)")
+        other.execute("BEGIN IMMEDIATE")
+        store = Store(f"sqlite:///{file}", lock_timeout=0.2)
+        with pytest.raises(StoreUnavailable, match="database is locked; another program holds the write lock"):
+            store.open()
+        store.close()
+
+
+def test_a_store_that_is_forgotten_leaves_no_connection_open(store_url: str) -> None:
+    store = Store(store_url)
+    store.upgrade()
+    store.nodes.alive()
+    opened: list[Any] = []
+    event.listen(store.database.engine, "close", lambda connection, _record: opened.remove(connection))
+    with store.database.read() as session:
+        opened.append(session.connection().connection.driver_connection)
+    assert len(opened) == 1
+    del store, session
+    gc.collect()
+    assert opened == []

@@ -10,12 +10,13 @@ from pydantic import AwareDatetime
 
 from gnomon.api import bodies, schemas
 from gnomon.api.answers import answer, tagged_answer
-from gnomon.api.conditional import ANSWERS, IfMatch, expected_token
+from gnomon.api.conditional import ANSWERS, IfMatch, expected_calendar, expected_token
 from gnomon.api.cursors import cursor_of, position_of
 from gnomon.api.needs import needs
+from gnomon.domain.calendar import LOGGED_AS
 from gnomon.domain.change import Change, Origin
 from gnomon.domain.principal import Principal, Role
-from gnomon.errors import JobNotFound
+from gnomon.errors import CalendarNotFound, JobNotFound
 from gnomon.operations.audit import change_dict
 from gnomon.scheduler import Scheduler
 
@@ -51,14 +52,15 @@ def router(scheduler: Scheduler) -> APIRouter:
         """One line of the audit log."""
         return answer(change_dict(scheduler.change(change_id)))
 
-    @routes.post("/{change_id}/undo", responses={200: {"model": schemas.Job}, **_MISSING, **ANSWERS})
+    @routes.post("/{change_id}/undo", responses={200: {"model": schemas.Job | schemas.Calendar}, **_MISSING, **ANSWERS})
     def undo_change(
         change_id: ChangeId,
         who: Annotated[Principal, needs(Role.OPERATOR)],
         body: bodies.Because | None = None,
         if_match: IfMatch = None,
     ) -> Response:
-        """Undo a change by a new one. Refused where a later change stands in the way. The answer is the job."""
+        """Undo a change by a new one. Refused where a later change stands in the way. The answer is the job, or the
+        calendar, whose change it was; one that was added is removed, and the answer says how it stood."""
         token = _token(scheduler, scheduler.change(change_id), if_match)
         author = who.author(Origin.API, body.reason if body is not None else None)
         return tagged_answer(scheduler.undo_change(change_id, if_token=token, author=author))
@@ -67,8 +69,10 @@ def router(scheduler: Scheduler) -> APIRouter:
 
 
 def _token(scheduler: Scheduler, change: Change, if_match: str | None) -> str | None:
-    """Where undoing brings back a job that was removed, there is nothing that it could match."""
+    """Where undoing brings back what was removed, there is nothing that it could match."""
     try:
+        if change.job_id.startswith(LOGGED_AS):
+            return expected_calendar(scheduler, change.job_id.removeprefix(LOGGED_AS), if_match)
         return expected_token(scheduler, change.job_id, if_match)
-    except JobNotFound:
+    except (JobNotFound, CalendarNotFound):
         return None

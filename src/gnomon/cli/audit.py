@@ -16,8 +16,10 @@ from gnomon.cli.output import confirm, facts, in_one_line, print_json, screen
 from gnomon.cli.store_option import AppOption, StoreOption, opened
 from gnomon.cli.until import moment_of
 from gnomon.domain.calendar import LOGGED_AS
+from gnomon.domain.change import Change
 from gnomon.operations.audit import change_dict, change_in_words
 from gnomon.operations.undo import ADDITIONS
+from gnomon.scheduler import Scheduler
 
 _MOST = 1000
 
@@ -72,15 +74,15 @@ def undo(
     author = author_of(reason)
     with opened(store, app) as scheduler:
         found = scheduler.change(change)
-        is_there = found.action != "remove" and not found.job_id.startswith(LOGGED_AS)
-        token = scheduler.get_job(found.job_id)["token"] if is_there else None
+        calendar = found.job_id.removeprefix(LOGGED_AS) if found.job_id.startswith(LOGGED_AS) else None
+        token = _token(scheduler, found, calendar)
 
         def show(console: Console) -> None:
             table = facts()
             table.add_row(
                 "change", f"{found.id}, by {in_one_line(found.author.actor)}, {moments.full(found.at.astimezone())}"
             )
-            table.add_row("job", in_one_line(found.job_id))
+            table.add_row("job" if calendar is None else "calendar", in_one_line(calendar or found.job_id))
             table.add_row("it did", in_one_line(change_in_words(found)))
             if found.author.reason:
                 table.add_row("because", in_one_line(found.author.reason))
@@ -88,8 +90,20 @@ def undo(
             console.print()
 
         confirm(f"Take change {change} back?", yes=yes, show=show, as_json=as_json)
-        job = scheduler.undo_change(change, if_token=token, author=author)
-        if found.action not in ADDITIONS or as_json:
-            say_done(scheduler, job, as_json, "is as before")
+        stands = scheduler.undo_change(change, if_token=token, author=author)
+        if as_json:
+            print_json(stands)
+        elif calendar is not None:
+            done = " is as before" if "calendar" in found.before else " removed"
+            screen().print(Text.assemble(("✓ ", "green"), "calendar ", (calendar, "bold"), done))
+        elif found.action in ADDITIONS:
+            screen().print(Text.assemble(("✓ ", "green"), (in_one_line(stands["id"]), "bold"), " removed"))
         else:
-            screen().print(Text.assemble(("✓ ", "green"), (in_one_line(job["id"]), "bold"), " removed"))
+            say_done(scheduler, stands, as_json, "is as before")
+
+
+def _token(scheduler: Scheduler, change: Change, calendar: str | None) -> str | None:
+    """Of what the change is about, as it stands now; ``None`` of what was removed."""
+    if calendar is not None:
+        return next((each["token"] for each in scheduler.get_calendars() if each["name"] == calendar), None)
+    return None if change.action == "remove" else str(scheduler.get_job(change.job_id)["token"])

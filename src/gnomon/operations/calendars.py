@@ -84,19 +84,49 @@ def remove_calendar(
         if name not in known:
             raise CalendarNotFound(name)
         _expect(context, name, known[name], if_token)
-        # First: it waits for changes that are about to name it.
-        store.calendars.remove(name)
-        users = store.calendars.users().get(name, [])
-        if users and not force:
-            raise ChangeRefused(
-                f"calendar {name!r} is named by {_some(users)}, which would not fire without it; give them another "
-                "(`gnomon set JOB --calendar none`), or remove it by force"
-            )
-        _log(context, name, "remove calendar", author, known[name], None, users, key=key)
-        store.announce()
-        return users
+        return _remove(context, known[name], author, "remove calendar", key, force=force)
 
     return carry_out_alone(context, LOGGED_AS + name, author, work, name="calendar")
+
+
+def undo_calendar_change(
+    context: Context, change: Change, author: Author, *, if_token: str | None = None
+) -> dict[str, Any]:
+    """Make a calendar what it was before one line of the log; return it as it then stands. One that the line made is
+    removed, and returned as it stood.
+
+    Raises ``ChangeRefused`` where a later change stands in the way, or jobs name a calendar that would go;
+    ``StaleCalendar`` where its token is another than ``if_token``.
+    """
+    name = change.job_id.removeprefix(LOGGED_AS)
+    before, after = change.before.get("calendar"), change.after.get("calendar")
+    if before == after:
+        raise ChangeRefused(f"change {change.id} ({change.action}) changed nothing that could be undone")
+    notes = {"undone": change.id}, {"undone": change.id}
+
+    def work(key: str) -> dict[str, Any]:
+        stored = {each.name: each for each in context.store.calendars.all()}.get(name)
+        if (None if stored is None else stored.definition.to_dict()) != after:
+            later = context.store.records.changes(change.job_id, after=change.id, limit=200)
+            by = [each for each in later if each.after.get("calendar") != after]
+            who = f" by change {by[-1].id} of {by[-1].author.actor}" if by else ""
+            raise ChangeRefused(
+                f"change {change.id} of calendar {name!r} cannot be undone: the calendar was changed since{who}; "
+                "undo that first, or set the calendar"
+            )
+        if stored is not None or if_token is not None:
+            _expect(context, name, stored, if_token)
+        if before is None:
+            assert stored is not None  # as the change has left it
+            stood = read_calendar(context, name)
+            _remove(context, stored, author, "undo", key, notes=notes)
+            return stood
+        declaration = None if stored is None else stored.declaration
+        made = _made(name, Definition.from_dict(before), declaration, author, context.store.database.now())
+        _put(context, made, stored, "undo", key, notes)
+        return read_calendar(context, name)
+
+    return carry_out_alone(context, change.job_id, author, work, name="calendar")
 
 
 def read_calendars(context: Context) -> list[dict[str, Any]]:
@@ -247,8 +277,36 @@ def _made(
     )
 
 
+def _remove(
+    context: Context,
+    stored: StoredCalendar,
+    author: Author,
+    action: str,
+    key: str,
+    notes: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
+    *,
+    force: bool = False,
+) -> list[str]:
+    # First: it waits for changes that are about to name it.
+    context.store.calendars.remove(stored.name)
+    users = context.store.calendars.users().get(stored.name, [])
+    if users and not force:
+        raise ChangeRefused(
+            f"calendar {stored.name!r} is named by {_some(users)}, which would not fire without it; give them another "
+            "(`gnomon set JOB --calendar none`), or remove it by force"
+        )
+    _log(context, stored.name, action, author, stored, None, users, notes, key=key)
+    context.store.announce()
+    return users
+
+
 def _put(
-    context: Context, made: StoredCalendar, before: StoredCalendar | None, action: str, key: str | None = None
+    context: Context,
+    made: StoredCalendar,
+    before: StoredCalendar | None,
+    action: str,
+    key: str | None = None,
+    notes: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
 ) -> None:
     if before is not None and (before.definition, before.calendar) == (made.definition, made.calendar):
         if before.declaration != made.declaration:
@@ -256,7 +314,7 @@ def _put(
         return
     context.store.calendars.put(made)
     users = context.store.calendars.users().get(made.name, [])
-    _log(context, made.name, action, made.author, before, made.definition, users, key=key)
+    _log(context, made.name, action, made.author, before, made.definition, users, notes, key=key)
     context.store.announce()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from gnomon.domain.schedule import DeclaredRow, JobRow, Schedule, StoredDeclarat
 from gnomon.domain.tick_exception import TickException
 from gnomon.domain.triggers import BaseTrigger
 from gnomon.errors import StoreUnavailable
+from gnomon.operations.newest import Newest
 
 _Value = TypeVar("_Value")
 
@@ -228,10 +229,12 @@ class Engine(Protocol):
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a use case works with. ``manifest`` is what this process itself could run, started or not; ``declared`` is
-    what its code says of a job, if anything."""
+    what its code says of a job, if anything. ``standings`` and ``texts`` are what rows of jobs say by themselves."""
 
     store: Store
     engine: Engine
     decode: Callable[[JobRow], StoredJob]
     manifest: Callable[[], Manifest]
     declared: Callable[[str], Declaration | None]
+    standings: Newest[tuple[Any, ...], Any] = field(default_factory=Newest)
+    texts: Newest[tuple[Any, ...], str | None] = field(default_factory=Newest)

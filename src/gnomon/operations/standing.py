@@ -19,10 +19,6 @@ from gnomon.operations.ports import Context
 
 JobDict = dict[str, Any]
 
-#: Of each job, the newest: what it was made from, and what was made. Comparing a row takes a fraction of hashing it.
-_newest: dict[str, tuple[tuple[Any, ...], Standing]] = {}
-_MOST_REMEMBERED = 20_000
-
 
 class Standing(NamedTuple):
     """A job's dict without what time moves, as if another program had written the row, and the function that the row
@@ -48,15 +44,8 @@ def standing_of(
     paused_or_not = overrides["enabled"].value if overrides and "enabled" in overrides else None
     last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
     calendar = None if beside.named is None else beside.named.name
-    facts = context.decode, row[:3], row.base, paused_or_not, last, calendar
-    known = _newest.get(row.id)
-    if known is not None and known[0] == facts:
-        standing = known[1]
-    else:
-        standing = _standing(*facts)
-        if len(_newest) >= _MOST_REMEMBERED:
-            _newest.clear()
-        _newest[row.id] = facts, standing
+    facts = row[:3], row.base, paused_or_not, last, calendar
+    standing: Standing = context.standings.of(row.id, facts, lambda: _standing(context.decode, *facts))
     if not standing.is_plain:
         problem = _problem_of_trigger(context, row, standing, now)
         if problem is not None:
@@ -84,10 +73,7 @@ def _standing(
     last: datetime | None,
     calendar: str | None,
 ) -> Standing:
-    """A pure function of the stored bytes that are its arguments: so it may be remembered, and cannot be stale.
-
-    ``last`` is the newest scheduled time, of jobs without a next one.
-    """
+    """``last`` is the newest scheduled time, of jobs without a next one."""
     base = declared_values(declared)
     try:
         stored = decode(JobRow._make(row))
@@ -184,14 +170,13 @@ def current_token(context: Context, row: JobRow) -> str:
 def may_match(context: Context, row: DeclaredRow, search: str) -> bool:
     """Whether a text may stand in what people read of a row's job; ``False`` is certain. For passing over rows without
     making their dicts."""
-    texts = _texts(context.decode, row.row, row.base)
+    texts = context.texts.of(row.id, (row[:3], row.base), lambda: _texts(context.decode, row.row, row.base))
     return texts is None or search.lower() in texts
 
 
-@lru_cache(maxsize=20_000)
 def _texts(decode: Callable[[JobRow], StoredJob], row: JobRow, declared: str | None) -> str | None:
     """Id, name, description and words as the job's dict has them; ``None`` where that depends on more than the stored
-    bytes. A pure function of these, like ``_standing``."""
+    bytes."""
     try:
         schedule = decode(row).schedule
     except RowRefused:

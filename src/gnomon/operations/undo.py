@@ -10,6 +10,7 @@ from gnomon.domain.override import FIELDS
 from gnomon.domain.triggers import KINDS, build
 from gnomon.errors import ChangeNotFound, ChangeRefused, InvalidInput
 from gnomon.operations.beside import exception_dict, exception_of
+from gnomon.operations.calendars import undo_calendar_change
 from gnomon.operations.change import carry_out
 from gnomon.operations.changing import Changing
 from gnomon.operations.exceptions import restore
@@ -21,9 +22,9 @@ from gnomon.operations.standing import JobDict
 ADDITIONS = frozenset({"add", "import"})
 
 
-def undo_change(context: Context, change_id: int, author: Author, *, if_token: str | None = None) -> JobDict:
+def undo_change(context: Context, change_id: int, author: Author, *, if_token: str | None = None) -> dict[str, Any]:
     """Set the fields that a change changed back to what they were before it, and return the job. A job that was removed
-    is added again; one that was added is removed, and returned as it stood.
+    is added again; one that was added is removed, and returned as it stood. Of a calendar likewise.
 
     Raises ``ChangeNotFound``, and ``ChangeRefused`` where there is nothing to go back to, or a later change stands in
     the way: what somebody did since is not undone with it. Otherwise as ``change_job``.
@@ -33,7 +34,7 @@ def undo_change(context: Context, change_id: int, author: Author, *, if_token: s
         raise ChangeNotFound(change_id)
     change = found
     if change.job_id.startswith(LOGGED_AS):
-        raise ChangeRefused(f"change {change.id} is one of a calendar; `gnomon calendar set` sets that anew")
+        return undo_calendar_change(context, change, author, if_token=if_token)
     if change.action in ADDITIONS:
         return remove_job(
             context,

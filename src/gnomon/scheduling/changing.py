@@ -126,9 +126,9 @@ class Changing(Core):
     def undo_change(
         self, change_id: int, *, if_token: str | None = None, author: Author | None = None
     ) -> dict[str, Any]:
-        """Undo one line of the audit log by a new change; return the job. One that was removed is added again, one that
-        was added is removed. Raises ``ChangeNotFound``, ``ChangeRefused`` where a later change stands in the way, and
-        as ``change_job`` does."""
+        """Undo one line of the audit log by a new change; return the job, or the calendar. What was removed is there
+        again, what was added is removed. Raises ``ChangeNotFound``, ``ChangeRefused`` where a later change stands
+        in the way, and as ``change_job`` or ``set_calendar`` do."""
         self.open()
         return undo.undo_change(self._context, change_id, author or Author(), if_token=if_token)
 

@@ -53,6 +53,9 @@ class Database:
         self._owned = owned
         self._ambient = _Ambient()
         self._in_child: list[Callable[[], None]] = []
+        if owned:
+            # Who forgets a scheduler without closing it leaves no connections open.
+            weakref.finalize(self, engine.dispose).atexit = False
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         # A connection must not be used by two processes; a forked child (gunicorn --preload) gets new ones.
         shut, open_, forget = map(weakref.WeakMethod, (self._shut, self._open, self._forget_connections))

@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from gnomon.store.session import Session
 
 #: How often the feed asks whether another connection has committed: one PRAGMA that reads a counter.
 _POLL_SECONDS = 0.2
+#: How soon it is tried again to change the journal of a file that others are opening.
+_ASK_AGAIN_SECONDS = 0.01
 
 _FILE = "gnomon_file"
 
@@ -49,7 +52,7 @@ def make_engine(url: URL, lock_timeout: float) -> Engine:
         # The driver must not begin transactions by itself: it would begin them deferred.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _use_wal(cursor, lock_timeout)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA temp_store=MEMORY")
         cursor.execute("PRAGMA cache_size=-32768")
@@ -58,6 +61,19 @@ def make_engine(url: URL, lock_timeout: float) -> Engine:
     event.listen(engine, "connect", configure)
     SameFile().watch(engine)
     return engine
+
+
+def _use_wal(cursor: sqlite3.Cursor, lock_timeout: float) -> None:
+    """Of several who open a new file at once, all but one are told that it is locked, and SQLite waits for none."""
+    deadline = time.monotonic() + lock_timeout
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_ASK_AGAIN_SECONDS)
 
 
 class SameFile:

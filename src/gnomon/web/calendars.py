@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from gnomon.api.needs import needs
+from gnomon.domain.calendar import LOGGED_AS
 from gnomon.domain.principal import Principal, Role
 from gnomon.errors import CalendarNotFound, ChangeRefused, InvalidInput, StaleCalendar
 from gnomon.operations.holidays import is_installed
@@ -19,7 +20,7 @@ from gnomon.web.explanation import ORIGINS
 from gnomon.web.job_form import said
 from gnomon.web.notices import Notice
 from gnomon.web.rendering import Pages, address, root_of
-from gnomon.web.steering import author_of
+from gnomon.web.steering import author_of, newest_change
 from gnomon.web.words import calendar_path
 
 PATH = "/calendars"
@@ -85,7 +86,7 @@ def router(pages: Pages) -> APIRouter:
         found = _found(scheduler, name)
         if found is None:
             return _gone(pages, request, name)
-        author = author_of(who, sent)
+        author, before = author_of(who, sent), newest_change(scheduler, LOGGED_AS + name)
         try:
             if found["jobs"] and sent.one("jobs") != str(len(found["jobs"])):
                 raise ChangeRefused("Meanwhile, other jobs name it than those that you saw.")
@@ -98,7 +99,8 @@ def router(pages: Pages) -> APIRouter:
             return _removal(pages, request, error.calendar or found, sent.one("reason"), overtaken(error), 412)
         except ChangeRefused as error:
             return _removal(pages, request, _found(scheduler, name) or found, sent.one("reason"), str(error), 412)
-        return pages.led_back(request, address(root_of(request), PATH), Notice("calendar-removed", name, is_job=False))
+        notice = _told("calendar-removed", scheduler, name, before)
+        return pages.led_back(request, address(root_of(request), PATH), notice)
 
     return routes
 
@@ -119,6 +121,7 @@ def _answered(pages: Pages, request: Request, found: Mapping[str, Any] | None, s
         return HTMLResponse(pages.render(request, "calendar_foreseen.html", **_foreseen(scheduler, draft)))
     if sent.one("do") != "save":
         return _form(pages, request, found, draft)
+    before = newest_change(scheduler, LOGGED_AS + draft.name)
     try:
         country, subdivision, dates = draft.definition()
         scheduler.set_calendar(
@@ -140,8 +143,17 @@ def _answered(pages: Pages, request: Request, found: Mapping[str, Any] | None, s
         draft.errors[""] = overtaken(error)
         draft.token = token_of(error.calendar)
         return _form(pages, request, error.calendar, draft, 412)
-    notice = Notice("calendar-made" if found is None else "calendar-changed", draft.name, is_job=False)
+    done = "calendar-made" if found is None else "calendar-changed"
+    notice = _told(done, scheduler, draft.name, before)
     return pages.led_back(request, address(root_of(request), calendar_path(draft.name)), notice)
+
+
+def _told(what: str, scheduler: Scheduler, name: str, before: int | None) -> Notice:
+    """What was done, with its undo; ``before`` is the last line of the log about the calendar until then."""
+    change = newest_change(scheduler, LOGGED_AS + name)
+    if change == before:
+        return Notice("unchanged", name, is_job=False)
+    return Notice(what, name, change=change, is_job=False)
 
 
 def _foreseen(scheduler: Scheduler, draft: Draft) -> dict[str, Any]:

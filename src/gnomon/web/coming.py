@@ -75,9 +75,7 @@ def _from(kind: str | None, args: str, first: datetime, start: datetime) -> Fire
 def _left_in(fires: Fires, calendar: Calendar, zone: tzinfo, start: datetime) -> Fires:
     """Without the dates that a calendar leaves out. No quarter of an hour belongs to two dates."""
     return tuple(
-        fire
-        for fire in fires
-        if calendar.reason((start + timedelta(seconds=fire[1])).astimezone(zone).date()) is None
+        fire for fire in fires if calendar.reason((start + timedelta(seconds=fire[1])).astimezone(zone).date()) is None
     )
 
 

@@ -69,8 +69,9 @@ def router(pages: Pages) -> APIRouter:
     @routes.post("/changes/{change_id}/undo")
     def undo(request: Request, change_id: int, sent: Sent, who: Operator) -> Response:
         """Undo one line of the log."""
-        job = scheduler.undo_change(change_id, author=author_of(who, sent))
-        return pages.done(request, sent, Notice("undone", job["id"]))
+        stands = scheduler.undo_change(change_id, author=author_of(who, sent))
+        is_job = "id" in stands
+        return pages.done(request, sent, Notice("undone", stands["id" if is_job else "name"], is_job=is_job))
 
     return routes
 

@@ -85,7 +85,7 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A change as it is told. ``undoes`` is the number of the one that it undid; ``undoing`` is how it can be undone:
-    ``at once``, ``removes`` (the job, so that is asked first), or not at all."""
+    ``at once``, ``removes`` (the job or calendar, so that is asked first), or not at all."""
 
     change: Change
     verb: str
@@ -172,8 +172,11 @@ def _more(change: Change) -> str:
 
 
 def _undoing(change: Change) -> str | None:
-    if change.run_id is not None or change.job_id.startswith(LOGGED_AS):
+    if change.run_id is not None:
         return None
+    if change.job_id.startswith(LOGGED_AS):
+        before, after = change.before.get("calendar"), change.after.get("calendar")
+        return None if before == after else "at once" if before else "removes"
     if change.action in ADDITIONS:
         return "removes"
     if change.action == "remove":
