@@ -23,7 +23,7 @@ from gnomon.engine.pickled_values import fire_time
 from gnomon.engine.plain_values import PlainValues
 from gnomon.engine.refusals import told, told_error
 from gnomon.engine.remembered import Remembered
-from gnomon.engine.row_layout import Pieces, body
+from gnomon.engine.row_layout import body
 from gnomon.engine.trigger_shapes import Shape, build, is_shareable, shape_of
 from gnomon.errors import InvalidInput, InvalidTrigger, RowRefused
 
@@ -120,13 +120,12 @@ class RowCodec:
         Raises as ``encode`` does, and ``RowRefused`` for a row that can't be decoded.
         """
         read_from = body(job_state)
-        pieces, known = row_layout.pieces(read_from), self._bodies.get(read_from)
-        if pieces is not None and known is not None:
+        known = self._bodies.get(read_from)
+        if known is not None:
             _check_next_run_time(next_run_time)
             piece, made = self._encoded(trigger)
-            pieces = Pieces(piece, pieces.others)
-            stands = row_layout.joined(pieces)
-            if made.is_shared and len(stands) <= _LARGEST_BODY and row_layout.pieces(stands) == pieces:
+            stands = row_layout.with_trigger(read_from, piece)
+            if stands is not None and made.is_shared and len(stands) <= _LARGEST_BODY:
                 schedule = replace(known.schedule, trigger=made.trigger)
                 read = _Body(schedule, known.next_run_time, known.has_next_run_time, known.has_mutable)
                 self._bodies.put(stands, read, len(stands))

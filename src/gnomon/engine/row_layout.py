@@ -189,9 +189,14 @@ def _text_at(pickled: bytes, at: int) -> tuple[str, int]:
     return pickled[begin:end].decode(), end
 
 
-def joined(pieces: Pieces) -> bytes:
-    """The body of these pieces."""
-    return b"".join((_HEAD, pieces.trigger[len(_HEADER) :], b"s", pieces.others[len(_REST_AS_DICT) :]))
+def with_trigger(body: bytes, trigger: bytes) -> bytes | None:
+    """A body of ours with another first piece; ``None`` of one that somebody else wrote, and where the two pieces could
+    not be told apart again."""
+    at = body.find(_REST, len(_HEAD)) if body.startswith(_HEAD) else -1
+    if at < 0:
+        return None
+    made = b"".join((_HEAD, trigger[len(_HEADER) :], body[at:]))
+    return made if made.find(_REST, len(_HEAD)) == len(made) - (len(body) - at) else None
 
 
 def _pickled(value: Any) -> bytes:

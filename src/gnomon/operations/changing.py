@@ -202,6 +202,8 @@ class Changing:
 
     def _exceptions_before_and_after(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Exceptions that were made, and those that were taken back or dropped; ``None`` if there are none."""
+        if not (self._exceptions_before or self._beside.exceptions):
+            return None
         sides = self._exceptions_before, exceptions_list(self._beside.exceptions)
         gone, made = ([each for each in one if each not in other] for one, other in (sides, sides[::-1]))
         return ({"exceptions": gone}, {"exceptions": made}) if gone or made else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Facts = TypeVar("Facts")
@@ -21,12 +20,13 @@ class Newest(Generic[Facts, Made]):
     def __init__(self) -> None:
         self._known: dict[str, tuple[Facts, Made]] = {}
 
-    def of(self, job_id: str, facts: Facts, make: Callable[[], Made]) -> Made:
-        """What ``make`` makes of the facts, or made of the same ones before."""
+    def get(self, job_id: str, facts: Facts) -> Made | None:
+        """What was made of these facts; ``None`` if that was nothing, or something else was made since."""
         known = self._known.get(job_id)
-        if known is not None and known[0] == facts:
-            return known[1]
-        made = make()
+        return known[1] if known is not None and known[0] == facts else None
+
+    def put(self, job_id: str, facts: Facts, made: Made) -> Made:
+        """Remember, in place of what was made of the job before."""
         if len(self._known) >= _MOST:
             self._known.clear()
         self._known[job_id] = facts, made

@@ -45,7 +45,9 @@ def standing_of(
     last = last_run.scheduled_at if last_run is not None and row.next_run_time is None else None
     calendar = None if beside.named is None else beside.named.name
     facts = row[:3], row.base, paused_or_not, last, calendar
-    standing: Standing = context.standings.of(row.id, facts, lambda: _standing(context.decode, *facts))
+    standing: Standing | None = context.standings.get(row[0], facts)
+    if standing is None:
+        standing = context.standings.put(row[0], facts, _standing(context.decode, *facts))
     if not standing.is_plain:
         problem = _problem_of_trigger(context, row, standing, now)
         if problem is not None:
@@ -170,7 +172,10 @@ def current_token(context: Context, row: JobRow) -> str:
 def may_match(context: Context, row: DeclaredRow, search: str) -> bool:
     """Whether a text may stand in what people read of a row's job; ``False`` is certain. For passing over rows without
     making their dicts."""
-    texts = context.texts.of(row.id, (row[:3], row.base), lambda: _texts(context.decode, row.row, row.base))
+    facts = row[:3], row.base
+    texts = context.texts.get(row.id, facts)
+    if texts is None:
+        texts = context.texts.put(row.id, facts, _texts(context.decode, row.row, row.base))
     return texts is None or search.lower() in texts
 
 

@@ -151,7 +151,8 @@ class Schedules:
         timed: list[DeclaredRow] = []
         others: list[DeclaredRow] = []
         for row in rows:
-            (timed if _is_time(row[1]) else others).append(row)
+            time = row[1]  # others may have written there what is no number
+            (timed if type(time) is float and time == time else others).append(row)
         timed.sort(key=itemgetter(1))
         others.sort(key=lambda row: row[1] is None)
         return timed + others
@@ -311,11 +312,6 @@ def _quoted(session: Session, table: str) -> str:
 
 #: As ``DeclaredRow._make``, which is called ten thousand times in a row.
 _declared_row: Callable[[Iterable[Any]], DeclaredRow] = partial(tuple.__new__, DeclaredRow)
-
-
-def _is_time(column: Any) -> bool:
-    """Others may have written there what is no number."""
-    return type(column) is float and column == column
 
 
 def _seconds(moment: datetime | None) -> float | None:
