@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -173,6 +174,15 @@ def test_a_viewer_looks_and_has_no_buttons(office: Site, browse: Browse) -> None
     for path in ("/calendars/-new", "/calendars/office/remove"):
         page.goto(office.address + path)
         expect(page.locator("main form")).to_have_count(0)
+
+
+def test_the_timeline_leaves_out_what_the_calendar_leaves_out(office: Site, browse: Browse) -> None:
+    lanes = live(browse("/")).locator(".lane-name")
+    expect(lanes.filter(has_text="nightly")).to_have_count(1)
+    today = date.today()
+    office.scheduler.set_calendar("office", dates=[today + timedelta(days=days) for days in range(-1, 4)])
+    expect(lanes.filter(has_text="nightly")).to_have_count(0)
+    expect(lanes.filter(has_text="hourly")).to_have_count(1)
 
 
 def test_what_was_done_to_a_calendar_is_undone(office: Site, browse: Browse, script: bool) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import pytest
+
 from gnomon import RunState, Scheduler, Settings, current_run
 from gnomon.domain.run import Cause
+from gnomon.engine.claims import Claimed, Claims
 from gnomon.testing import ManualEngine
 from tests.conformance.conftest import NOON
 from tests.jobs import nothing
@@ -65,6 +68,26 @@ def test_jobs_due_at_one_instant_all_fire_though_they_are_more_than_a_batch(
 
     assert {run.job_id for run in lines} == {f"job {number}" for number in range(10)}
     assert {run.state for run in lines} == {RunState.SUCCEEDED}
+
+
+def test_a_crowd_is_claimed_in_ever_larger_parts_so_that_its_first_start_soon(
+    another_engine: Callable[..., ManualEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = another_engine(settings=Settings(claim_batch=150))
+    for number in range(320):
+        engine.scheduler.register(nothing, "cron", id=f"job {number}", hour=13)
+    claims, parts = engine.scheduler.engine.claims, []
+
+    def due(node: str, *, limit: int) -> Claimed:
+        claimed = Claims.due(claims, node, limit=limit)
+        parts.append((limit, claimed.found))
+        return claimed
+
+    monkeypatch.setattr(claims, "due", due)
+    for _ in range(2):  # the second crowd as the first
+        engine.clock.advance(days=1)
+        engine.step()
+    assert parts == 2 * [(50, 50), (100, 100), (150, 150), (150, 20)]
 
 
 def test_two_nodes_fire_each_due_time_once(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -178,8 +179,10 @@ def token(
 
 
 def _canonical(values: Any) -> bytes:
-    """JSON, the same for the same values."""
-    try:
-        return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # integers beyond 64 bits, and halves of characters
-        return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
+    """JSON in ASCII, the same for the same values. Text beyond that is written as tokens that are stored already were
+    made from; the faster encoder writes it otherwise."""
+    with suppress(TypeError):  # integers beyond 64 bits, and halves of characters
+        written = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+        if written.isascii():
+            return written
+    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()

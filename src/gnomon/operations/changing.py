@@ -18,7 +18,7 @@ from gnomon.errors import ChangeRefused, InvalidInput, JobNotFound, StaleToken
 from gnomon.operations.beside import NOTHING_BESIDE, exceptions_list, read_beside
 from gnomon.operations.change_key import new_key
 from gnomon.operations.ports import Context
-from gnomon.operations.read import POLICIES, job_dict
+from gnomon.operations.read import POLICIES, AsOf, job_dict
 from gnomon.operations.runnable import reruns_lost, runnable
 from gnomon.operations.standing import JobDict, standing_of
 from gnomon.operations.tasks import fitting_arguments, offers_of
@@ -152,7 +152,8 @@ class Changing:
     def job(self) -> JobDict:
         """The job as it stands now, and after the transaction as it stood at its end."""
         row = DeclaredRow.of(self._row, self.declaration)
-        return job_dict(self._context, row, self.overrides, self._last_run, self._runnable, self.now, self._beside)
+        as_of = AsOf.of(self.now)
+        return job_dict(self._context, row, self.overrides, self._last_run, self._runnable, as_of, self._beside)
 
     def finish(self, action: str, *, key: str | None = None, notes: tuple[Any, Any] | None = None) -> Changing:
         """Put on record what differs now. Where nothing differs, nothing is written.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gnomon.domain.argument_schema import misfit
 from gnomon.domain.change import Origin
@@ -71,25 +71,35 @@ def read_rows(context: Context, rows: list[DeclaredRow]) -> list[JobDict]:
 
 def _read(context: Context, rows: list[DeclaredRow], job_ids: list[str] | None) -> list[JobDict]:
     store: Store = context.store
-    now = store.database.now()
+    as_of = AsOf.of(store.database.now())
     overrides = store.records.overrides(job_ids)
     last_runs = store.ledger.last_runs(job_ids)
-    beside = read_beside(store, job_ids, now=now)
+    beside = read_beside(store, job_ids, now=as_of.moment)
     manifest = runnable(context)
-    as_of = _as_of(now)
     return [
-        _job_dict(
+        job_dict(
             context,
             row,
             overrides.get(row[0], _NO_OVERRIDES),
             last_runs.get(row[0]),
             manifest,
-            now,
             as_of,
             beside.get(row[0], NOTHING_BESIDE),
         )
         for row in rows
     ]
+
+
+class AsOf(NamedTuple):
+    """The moment of a reading, and how all its dicts say it."""
+
+    moment: datetime
+    text: str
+
+    @classmethod
+    def of(cls, moment: datetime) -> AsOf:
+        """Of one moment."""
+        return cls(moment, moment.isoformat(timespec="milliseconds"))
 
 
 def job_dict(
@@ -98,27 +108,11 @@ def job_dict(
     overrides: Mapping[str, Override],
     last_run: Run | None,
     manifest: Runnable | None,
-    now: datetime,
+    as_of: AsOf,
     beside: Beside = NOTHING_BESIDE,
 ) -> JobDict:
     """What a job's row, and what stands beside it, say together."""
-    return _job_dict(context, row, overrides, last_run, manifest, now, _as_of(now), beside)
-
-
-def _as_of(now: datetime) -> str:
-    return now.isoformat(timespec="milliseconds")
-
-
-def _job_dict(
-    context: Context,
-    row: DeclaredRow,
-    overrides: Mapping[str, Override],
-    last_run: Run | None,
-    manifest: Runnable | None,
-    now: datetime,
-    as_of: str,
-    beside: Beside,
-) -> JobDict:
+    now = as_of.moment
     standing = standing_of(context, row, overrides, last_run, now, beside)
     job = _copied(standing)
     if job["token"] is not None and job["token"] == row.token:
@@ -138,7 +132,7 @@ def _job_dict(
         elif job["task"] is not None:
             _add_task(job, manifest.tasks_of(standing.func))
     job["last_run"] = None if last_run is None else run_summary(last_run)
-    job["as_of"] = as_of
+    job["as_of"] = as_of.text
     return job
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 
 from gnomon.domain.schedule import JobRow, Schedule, StoredJob, effective_next_run_time, token
 from gnomon.domain.times import to_seconds
-from gnomon.domain.triggers import build
+from gnomon.domain.triggers import build, describe
 from gnomon.errors import RowRefused
 from tests.unit.domain.triggers.strategies import kinds_and_args
 
@@ -62,6 +65,19 @@ def test_the_token_changes_with_every_part_of_the_trigger(trigger: object) -> No
 
 def test_the_token_changes_when_a_job_is_paused() -> None:
     assert token(SCHEDULE, True) != token(SCHEDULE, False)
+
+
+@given(st.text(), st.one_of(st.none(), st.integers()), st.dictionaries(st.text(), st.integers() | st.booleans()))
+def test_the_token_is_made_from_json_in_ascii(name: str, grace: int | None, arguments: dict[str, Any]) -> None:
+    """Whatever encodes it: stored tokens are compared with those of later versions."""
+    schedule = replace(SCHEDULE, name=name, misfire_grace_time=grace)
+    described = describe(schedule.trigger)
+    seen = [
+        *(schedule.job_id, name, described.kind, described.args, True, grace),
+        *(schedule.coalesce, schedule.max_instances, schedule.executor, arguments),
+    ]
+    written = json.dumps(seen, sort_keys=True, separators=(",", ":")).encode()
+    assert token(schedule, True, arguments=arguments) == hashlib.blake2b(written, digest_size=12).hexdigest()
 
 
 @given(kinds_and_args)
