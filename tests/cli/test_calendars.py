@@ -153,6 +153,7 @@ def test_what_was_done_to_a_calendar_can_be_undone(gnomon: Gnomon, store: str) -
     assert asked.code == 2
     assert "--yes" in asked.err
     assert "✓ calendar closed removed" in done("undo", made)
+    assert f"undid change {made}: removed, 1 date" in gnomon("changes", "calendar/closed", "--store", store).out
     assert "✓ calendar closed is as before" in done("undo", newest())
     found = gnomon("undo", newest(), "--yes", "--json", "--store", store).json
     assert (found["name"], list(found["dates"])) == ("closed", ["2099-12-30"])

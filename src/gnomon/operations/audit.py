@@ -63,7 +63,8 @@ def arguments_in_words(kwargs: Mapping[str, Any] | None) -> str:
 def change_in_words(change: Change) -> str:
     """What a change changed, for people, in one line: ``at 03:00 every day, UTC → every 5 minutes``."""
     if change.job_id.startswith(LOGGED_AS):
-        return _calendar_in_words(change)
+        undid = f"undid change {change.after['undone']}: " if "undone" in change.after else ""
+        return undid + _calendar_in_words(change)
     if change.action in _SAID and (set(change.after) == {"enabled"} or not change.before):
         return _SAID[change.action]
     if change.run_id is not None:
